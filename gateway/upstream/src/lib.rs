@@ -1,1 +1,15 @@
-//! Work in progress.
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod error;
+mod guard;
+mod headers;
+mod in_flight;
+mod provider;
+mod retry;
+
+pub use body::{BodyError, ProviderBody};
+pub use error::{BuildError, SendError};
+pub use headers::relay_response_headers;
+pub use in_flight::InFlight;
+pub use provider::{Credential, Outbound, Provider};

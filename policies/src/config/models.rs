@@ -1,0 +1,161 @@
+//! Which model goes where.
+
+use serde::Deserialize;
+
+use crate::{
+    config::{
+        local::Local,
+        upstream::{LOCAL, Upstream},
+    },
+    file::Invalid,
+    pattern::ModelPattern,
+};
+
+/// The static routing table: the most specific pattern that matches wins.
+#[derive(Debug)]
+pub struct ModelTable {
+    /// Most specific first.
+    entries: Vec<ModelEntry>,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelEntry {
+    /// The names that it covers.
+    pub pattern: ModelPattern,
+    /// Where calls for them go.
+    pub target: ModelTarget,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelTarget {
+    /// To the model in this process.
+    Local,
+    /// To a provider.
+    Upstream {
+        /// Its place in the list of upstreams.
+        index: usize,
+        /// The name that the provider knows the model by, if it is another than the client's.
+        rename: Option<String>,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    name: String,
+    upstream: String,
+    rename: Option<String>,
+}
+
+// === impl ModelTable ===
+
+impl ModelTable {
+    pub(super) fn validate(
+        raw: Vec<Raw>,
+        upstreams: &[Upstream],
+        local: &Local,
+    ) -> Result<Self, Invalid> {
+        let mut entries: Vec<ModelEntry> = Vec::with_capacity(raw.len() + 1);
+        for (index, raw) in raw.into_iter().enumerate() {
+            let entry = ModelEntry::validate(raw, upstreams, local)
+                .and_then(|entry| {
+                    if entries.iter().any(|other| other.pattern == entry.pattern) {
+                        let message = format!("`{}` is already routed", entry.pattern);
+                        return Err(Invalid::new("name", message));
+                    }
+                    Ok(entry)
+                })
+                .map_err(|invalid| invalid.under(format_args!("model[{index}]")))?;
+            entries.push(entry);
+        }
+        if let Local::On(model) = local {
+            entries.push(ModelEntry::of_local(&model.name)?);
+        }
+        // Stable: of two rows that say as much, the one written first wins, and the local model's own name comes last.
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.pattern.specificity()));
+        Ok(Self { entries })
+    }
+
+    /// Where a call for `model` goes; `None` if no row covers it.
+    pub fn find(&self, model: &str) -> Option<&ModelTarget> {
+        self.entries
+            .iter()
+            .find(|entry| entry.pattern.matches(model))
+            .map(|entry| &entry.target)
+    }
+
+    /// The rows, most specific first.
+    pub fn entries(&self) -> &[ModelEntry] {
+        &self.entries
+    }
+}
+
+// === impl ModelEntry ===
+
+impl ModelEntry {
+    fn validate(raw: Raw, upstreams: &[Upstream], local: &Local) -> Result<Self, Invalid> {
+        let pattern = ModelPattern::parse(&raw.name).ok_or_else(|| {
+            Invalid::new(
+                "name",
+                "expected a model's name, or a prefix with one `*` at its end",
+            )
+        })?;
+        if raw.upstream == LOCAL {
+            return match (local, raw.rename) {
+                (Local::Off, _) => Err(Invalid::new(
+                    "upstream",
+                    "the local model is switched off by `local.enabled`",
+                )),
+                (Local::On(_), Some(_)) => Err(Invalid::new(
+                    "rename",
+                    "a call to the local model has no other name to be sent under",
+                )),
+                (Local::On(_), None) => Ok(Self {
+                    pattern,
+                    target: ModelTarget::Local,
+                }),
+            };
+        }
+        let index = upstreams
+            .iter()
+            .position(|upstream| upstream.name == raw.upstream)
+            .ok_or_else(|| unknown_upstream(&raw.upstream, upstreams))?;
+        if raw.rename.as_deref() == Some("") {
+            return Err(Invalid::new("rename", "expected a model's name"));
+        }
+        Ok(Self {
+            pattern,
+            target: ModelTarget::Upstream {
+                index,
+                rename: raw.rename,
+            },
+        })
+    }
+
+    fn of_local(name: &str) -> Result<Self, Invalid> {
+        let pattern = ModelPattern::parse(name)
+            .filter(|pattern| pattern.exact().is_some())
+            .ok_or_else(|| Invalid::new("local.name", "expected a name without `*`"))?;
+        Ok(Self {
+            pattern,
+            target: ModelTarget::Local,
+        })
+    }
+}
+
+fn unknown_upstream(name: &str, upstreams: &[Upstream]) -> Invalid {
+    let mut known: Vec<_> = upstreams
+        .iter()
+        .map(|upstream| format!("`{}`", upstream.name))
+        .collect();
+    known.push(format!("`{LOCAL}`"));
+    Invalid::new(
+        "upstream",
+        format!(
+            "no upstream named `{name}`, expected {}",
+            known.join(" or ")
+        ),
+    )
+}

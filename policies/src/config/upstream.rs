@@ -1,0 +1,173 @@
+//! The providers that calls may go to.
+
+use http::HeaderValue;
+use secrecy::SecretString;
+use serde::Deserialize;
+use url::Url;
+
+use crate::{file::Invalid, secret::Environment};
+
+/// One provider origin.
+#[derive(Debug)]
+pub struct Upstream {
+    /// The name by which models refer to it.
+    pub name: String,
+    /// The wire format that it speaks.
+    pub protocol: UpstreamProtocol,
+    /// Origin and path prefix, without the `/v1` that request paths begin with.
+    pub base_url: Url,
+    /// The provider key that replaces the client's; none if clients bring their own or none is needed.
+    pub api_key: Option<SecretString>,
+    /// Whether its host name may resolve to a private address.
+    pub private_network: bool,
+    /// Paths beyond the viewed endpoints that are passed through as they are; each ends a path segment.
+    pub passthrough: Vec<String>,
+}
+
+/// Which API an upstream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UpstreamProtocol {
+    /// Chat completions, responses, embeddings.
+    OpenAi,
+    /// Messages.
+    Anthropic,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    name: String,
+    protocol: UpstreamProtocol,
+    base_url: String,
+    api_key_env: Option<String>,
+    #[serde(default)]
+    private_network: bool,
+    #[serde(default)]
+    passthrough: Vec<String>,
+}
+
+/// What `upstream = "local"` means in the model table.
+pub(super) const LOCAL: &str = "local";
+
+pub(super) fn validate(
+    raw: Vec<Raw>,
+    environment: &impl Environment,
+) -> Result<Vec<Upstream>, Invalid> {
+    let mut upstreams: Vec<Upstream> = Vec::with_capacity(raw.len());
+    for (index, raw) in raw.into_iter().enumerate() {
+        let upstream = Upstream::validate(raw, environment)
+            .and_then(|upstream| {
+                if upstreams.iter().any(|other| other.name == upstream.name) {
+                    let message = format!("an upstream named `{}` already exists", upstream.name);
+                    return Err(Invalid::new("name", message));
+                }
+                Ok(upstream)
+            })
+            .map_err(|invalid| invalid.under(format_args!("upstream[{index}]")))?;
+        upstreams.push(upstream);
+    }
+    Ok(upstreams)
+}
+
+// === impl Upstream ===
+
+impl Upstream {
+    fn validate(raw: Raw, environment: &impl Environment) -> Result<Self, Invalid> {
+        let sound = !raw.name.is_empty()
+            && raw
+                .name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if !sound {
+            return Err(Invalid::new(
+                "name",
+                "expected ASCII letters, digits, `-`, `_` or `.`",
+            ));
+        }
+        if raw.name == LOCAL {
+            return Err(Invalid::new(
+                "name",
+                "`local` is the model in this process; choose another name",
+            ));
+        }
+        for (index, path) in raw.passthrough.iter().enumerate() {
+            if !path.starts_with('/') || path.ends_with('/') || path.contains(['?', '*', '%']) {
+                return Err(Invalid::new(
+                    format!("passthrough[{index}]"),
+                    "expected a path such as \"/v1/files\", which covers everything below it",
+                ));
+            }
+        }
+        Ok(Self {
+            base_url: base_url(&raw.base_url)?,
+            api_key: api_key(raw.api_key_env, environment)?,
+            name: raw.name,
+            protocol: raw.protocol,
+            private_network: raw.private_network,
+            passthrough: raw.passthrough,
+        })
+    }
+
+    /// Whether `path` is one that the configuration lets through to this upstream unviewed.
+    ///
+    /// A path with dot segments is never: it would name another place once it is resolved.
+    pub fn passes(&self, path: &str) -> bool {
+        let climbs = path.split('/').any(|segment| {
+            matches!(
+                segment.to_ascii_lowercase().replace("%2e", ".").as_str(),
+                "." | ".."
+            )
+        });
+        !climbs
+            && self.passthrough.iter().any(|prefix| {
+                path.strip_prefix(prefix.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+    }
+}
+
+fn base_url(text: &str) -> Result<Url, Invalid> {
+    let wrong = |message: &str| Invalid::new("base_url", message);
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| wrong("expected a URL such as \"https://api.openai.com\""))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong(
+            "expected no user name or password; use `api_key_env`",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("expected no query and no fragment"));
+    }
+    if url.path().trim_end_matches('/').ends_with("/v1") {
+        return Err(wrong(
+            "expected the URL without its `/v1`, which request paths begin with",
+        ));
+    }
+    Ok(url)
+}
+
+fn api_key(
+    name: Option<String>,
+    environment: &impl Environment,
+) -> Result<Option<SecretString>, Invalid> {
+    let Some(name) = name else { return Ok(None) };
+    let key = environment.secret(&name).ok_or_else(|| {
+        Invalid::new(
+            "api_key_env",
+            format!("the environment variable `{name}` is not set"),
+        )
+    })?;
+    // Checked here, so that a stray newline in a secret shows at start and not as an error on each call.
+    let sendable = HeaderValue::from_str(secrecy::ExposeSecret::expose_secret(&key)).is_ok();
+    if sendable {
+        Ok(Some(key))
+    } else {
+        Err(Invalid::new(
+            "api_key_env",
+            format!("the value of the environment variable `{name}` cannot be sent as a header"),
+        ))
+    }
+}
