@@ -1,1 +1,24 @@
-//! Work in progress.
+#![doc = include_str!("../README.md")]
+
+mod catalog;
+mod checksum;
+mod engine;
+mod error;
+mod gguf;
+mod model;
+mod pull;
+mod request;
+pub mod sampler;
+mod stop;
+mod store;
+mod tokenizer;
+mod transcript;
+
+pub use catalog::{CATALOG, CatalogEntry, Package};
+pub use engine::{
+    DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenUsage,
+};
+pub use error::{EngineFault, GenerateError, LoadError, LoadFault};
+pub use pull::{Progress, PullError, pull};
+pub use request::{GenerateRequest, Prompt, Role, Sampling, Turn};
+pub use store::{StoreError, locate, verify};

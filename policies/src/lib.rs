@@ -2,6 +2,7 @@
 
 mod config;
 mod file;
+mod folder;
 mod key;
 mod pattern;
 mod secret;
@@ -13,6 +14,7 @@ pub use config::{
     Source, Timeouts, Transport, Upstream, UpstreamProtocol, Weights,
 };
 pub use file::{FileError, Invalid};
+pub use folder::{EditError, PolicyFolder};
 pub use key::{KeyError, KeyHash, KeyId, VirtualKey};
 pub use pattern::ModelPattern;
 pub use secret::{Environment, ProcessEnvironment};

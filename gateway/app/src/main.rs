@@ -1,2 +1,7 @@
-//! The binary.
-fn main() {}
+//! The `skinflint` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    skinflint::cli::main()
+}

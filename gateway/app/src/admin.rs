@@ -1,0 +1,99 @@
+//! The admin listener: health, readiness, metrics.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use prometheus_client::registry::Registry;
+use secrecy::ExposeSecret;
+use skinflint_policies::AdminAccess;
+use subtle::ConstantTimeEq;
+
+use crate::{drain::Drain, local::LocalEngine, metrics};
+
+/// What the admin pages read.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    registry: Registry,
+    access: AdminAccess,
+    drain: Drain,
+    local: LocalEngine,
+}
+
+/// The media type of OpenMetrics, which Prometheus negotiates.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+// === impl Admin ===
+
+impl Admin {
+    /// Gathers what the pages read.
+    pub(crate) fn new(
+        registry: Registry,
+        access: AdminAccess,
+        drain: Drain,
+        local: LocalEngine,
+    ) -> Self {
+        Self {
+            registry,
+            access,
+            drain,
+            local,
+        }
+    }
+
+    /// The pages as a service.
+    pub(crate) fn router(self) -> Router {
+        let admin = Arc::new(self);
+        let guarded = Router::new()
+            .route("/metrics", get(page_of_metrics))
+            .route_layer(middleware::from_fn_with_state(admin.clone(), authorize));
+        Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(readiness))
+            .merge(guarded)
+            .with_state(admin)
+    }
+}
+
+/// Orchestrators ask without a token, so only these two pages go without.
+async fn readiness(State(admin): State<Arc<Admin>>) -> Response {
+    if admin.drain.is_draining() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    if admin.local.is_loading() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "loading the local model\n").into_response();
+    }
+    "ready\n".into_response()
+}
+
+async fn page_of_metrics(State(admin): State<Arc<Admin>>) -> Response {
+    match metrics::render(&admin.registry) {
+        Ok(page) => ([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics cannot be printed");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn authorize(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    if let AdminAccess::Token(token) = &admin.access {
+        let presented = request
+            .headers()
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        let expected = token.expose_secret().as_bytes();
+        let known = presented.is_some_and(|presented| presented.ct_eq(expected).into());
+        if !known {
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+            return (StatusCode::UNAUTHORIZED, challenge, "a token is needed\n").into_response();
+        }
+    }
+    next.run(request).await
+}

@@ -1,0 +1,110 @@
+//! A call on its way inwards: each stage of the stack hands the next one a type that says what is known by then.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, request::Parts};
+use skinflint_policies::{ModelTarget, Tenant};
+use skinflint_protocol::{Endpoint, RequestView};
+
+use crate::receipt::Receipt;
+
+/// Who calls is known; the body has not been read.
+#[derive(Debug)]
+pub(crate) struct Authenticated<B> {
+    /// The request, without the gateway's own key.
+    pub request: Request<B>,
+    /// Who calls.
+    pub caller: Caller,
+    /// The call's record.
+    pub receipt: Receipt,
+}
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// The tenant.
+    pub tenant: Arc<Tenant>,
+    /// Whether the headers still hold a provider credential of the client's own.
+    pub brings_credential: bool,
+}
+
+/// What is asked is known.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Method, path, headers.
+    pub parts: Parts,
+    /// The body exactly as it came, after decompression.
+    pub body: Bytes,
+    /// What it is.
+    pub ask: Ask,
+    /// Who calls.
+    pub caller: Caller,
+    /// The call's record.
+    pub receipt: Receipt,
+}
+
+/// The kinds of request.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// A call to a model, with the view of its body.
+    Model(Endpoint, Box<RequestView>),
+    /// The list of models.
+    Models,
+    /// A path that may be passed through.
+    Other,
+}
+
+/// Where it goes is known.
+#[derive(Debug)]
+pub(crate) enum Routed {
+    /// To the model in this process.
+    Local(ModelCall),
+    /// To a provider, with a view of what it asks.
+    Upstream(ModelCall, UpstreamTarget),
+    /// To a provider, unread.
+    PassThrough(Asked, usize),
+    /// To the gateway's own list.
+    Models(Asked),
+}
+
+/// A call to a model.
+#[derive(Debug)]
+pub(crate) struct ModelCall {
+    /// The endpoint, which is also the shape of the answer.
+    pub endpoint: Endpoint,
+    /// The view of the body.
+    pub view: Box<RequestView>,
+    /// Method, path, headers.
+    pub parts: Parts,
+    /// The body exactly as it came, after decompression.
+    pub body: Bytes,
+    /// Who calls.
+    pub caller: Caller,
+    /// The call's record.
+    pub receipt: Receipt,
+}
+
+/// Which provider, and under which name it knows the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UpstreamTarget {
+    /// Its place in the list of upstreams.
+    pub index: usize,
+    /// Another name for the model than the client's.
+    pub rename: Option<String>,
+}
+
+// === impl UpstreamTarget ===
+
+impl UpstreamTarget {
+    /// The upstream side of a row of the routing table; `None` for the local model.
+    pub(crate) fn of(target: &ModelTarget) -> Option<Self> {
+        match target {
+            ModelTarget::Local => None,
+            ModelTarget::Upstream { index, rename } => Some(Self {
+                index: *index,
+                rename: rename.clone(),
+            }),
+        }
+    }
+}

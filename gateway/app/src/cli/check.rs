@@ -1,0 +1,44 @@
+//! `skinflint check`
+
+use skinflint_policies::{Local, Source, Transport};
+
+use super::{ConfigFile, Outcome, out};
+use crate::tls;
+
+pub(super) fn run(file: &ConfigFile) -> Outcome {
+    let config = file.load()?;
+    if let Transport::Tls { cert, key } = &config.listen.transport {
+        tls::install_provider()?;
+        tls::server_config(cert, key)?;
+    }
+    match &config.source {
+        Source::Defaults => out::line("no configuration file: the defaults in the binary"),
+        Source::File(path) => out::line(format_args!("{}: ok", path.display())),
+    }
+    out::line(format_args!("calls     {}", config.listen.calls));
+    out::line(format_args!("admin     {}", config.listen.admin));
+    for upstream in &config.upstreams {
+        let key = if upstream.api_key.is_some() {
+            "own key"
+        } else {
+            "no key of its own"
+        };
+        out::line(format_args!(
+            "upstream  {}  {}  {key}",
+            upstream.name, upstream.base_url
+        ));
+    }
+    match &config.local {
+        Local::Off => out::line("local     off"),
+        Local::On(model) => out::line(format_args!("local     {}", model.name)),
+    }
+    for entry in config.models.entries() {
+        out::line(format_args!("model     {}", entry.pattern));
+    }
+    if config.tenants.is_keyless() {
+        out::line("tenants   none: callers on this machine need no key");
+    } else {
+        out::line(format_args!("tenants   {}", config.policies.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! `skinflint serve`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::{ConfigFile, Outcome, models_folder};
+use crate::{
+    Gateway,
+    logs::{self, LogFormat},
+    tls,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Folder of local models' weights
+    #[arg(long, value_name = "FOLDER")]
+    models: Option<PathBuf>,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto)]
+    log_format: LogFormat,
+    /// What is logged, such as `info` or `skinflint=debug,h2=warn`
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let config = arguments.config.load()?;
+    let filter: EnvFilter = arguments.log.parse()?;
+    let models = arguments.models.clone().unwrap_or_else(models_folder);
+    let _written_at_exit = logs::init(arguments.log_format, filter);
+    tls::install_provider()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let gateway = Gateway::bind(config, models).await?;
+        gateway.drain().stop_on_signals()?;
+        gateway.run().await?;
+        Ok(())
+    })
+}

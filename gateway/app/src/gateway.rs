@@ -1,0 +1,175 @@
+//! The gateway as a whole: everything made from one configuration, run until it is told to stop.
+
+use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use skinflint_policies::{Config, Transport};
+use skinflint_upstream::{BuildError, InFlight, Provider};
+use tower::{Service, ServiceExt};
+
+use crate::{
+    admin::Admin,
+    body::Body,
+    drain::Drain,
+    layers::route::RouteMap,
+    local::LocalEngine,
+    metrics::Metrics,
+    relay::Relay,
+    rungs::{LocalRung, ModelList, Rungs, UpstreamRung},
+    serve::Listener,
+    stack::{CallService, Parts, stack},
+    tls::{self, TlsError},
+};
+
+/// A gateway that is bound to its addresses and not yet serving.
+#[derive(Debug)]
+pub struct Gateway {
+    calls: Listener,
+    admin: Listener,
+    service: CallService,
+    pages: axum::Router,
+    drain: Drain,
+    local: LocalEngine,
+    deadline: Duration,
+}
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's address cannot be bound.
+    #[error("cannot listen on {address} for {listener}: {source}")]
+    Bind {
+        /// `calls` or `admin`.
+        listener: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("listen.tls: {0}")]
+    Tls(#[from] TlsError),
+    /// A provider's client cannot be made.
+    #[error(transparent)]
+    Upstream(#[from] BuildError),
+}
+
+/// After the deadline: time for error events to reach their clients.
+const GRACE: Duration = Duration::from_secs(1);
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Makes everything that the configuration asks for, and binds the listeners.
+    ///
+    /// `models` is the folder of the local model's weights.
+    pub async fn bind(config: Config, models: PathBuf) -> Result<Self, StartError> {
+        let Config {
+            listen,
+            limits,
+            timeouts,
+            upstreams,
+            models: table,
+            local,
+            tenants,
+            ..
+        } = config;
+        let drain = Drain::default();
+        let tls = match &listen.transport {
+            Transport::Plain => None,
+            Transport::Tls { cert, key } => Some(tls::server_config(cert, key)?),
+        };
+        let bind = async |listener, address, tls| {
+            Listener::bind(address, tls, &limits, &timeouts, drain.clone())
+                .await
+                .map_err(|source| StartError::Bind {
+                    listener,
+                    address,
+                    source,
+                })
+        };
+        let calls = bind("calls", listen.calls, tls).await?;
+        let admin = bind("admin", listen.admin, None).await?;
+
+        let in_flight = InFlight::default();
+        let providers = upstreams
+            .iter()
+            .map(|upstream| Provider::new(upstream, &timeouts, in_flight.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (metrics, registry) = Metrics::new(in_flight);
+        let local = LocalEngine::start(&local, models);
+        let relay = Relay {
+            keep_alive: timeouts.keep_alive,
+            deadline: drain.deadline(),
+        };
+        let rungs = Rungs::new(
+            LocalRung::new(local.clone(), relay.clone()),
+            UpstreamRung::new(providers, relay),
+            ModelList::new(&table, &upstreams),
+        );
+        let service = stack(Parts {
+            limits,
+            timeouts,
+            tenants: Arc::new(tenants),
+            map: Arc::new(RouteMap {
+                models: table,
+                upstreams,
+            }),
+            metrics,
+            rungs,
+        });
+        let pages =
+            Admin::new(registry, listen.admin_access, drain.clone(), local.clone()).router();
+        Ok(Self {
+            calls,
+            admin,
+            service,
+            pages,
+            drain,
+            local,
+            deadline: timeouts.drain,
+        })
+    }
+
+    /// The handle by which it is told to stop.
+    pub fn drain(&self) -> Drain {
+        self.drain.clone()
+    }
+
+    /// Serves until told to stop, and then until every call has ended or the deadline has passed.
+    pub async fn run(self) -> io::Result<()> {
+        for (listener, name) in [(&self.calls, "calls"), (&self.admin, "admin")] {
+            tracing::info!(listener = name, addr = %listener.address()?, "listening");
+        }
+        let admin = self.admin.run(pages(self.pages));
+        let calls = self.calls.run(self.service);
+        tokio::join!(admin, calls);
+        let finished = self.drain.finished(self.deadline, GRACE).await;
+        self.local.stop();
+        if finished {
+            tracing::info!("stopped");
+        } else {
+            tracing::warn!("stopped with calls that would not end");
+        }
+        Ok(())
+    }
+}
+
+/// The admin pages as a service of the accept loop.
+fn pages(
+    router: axum::Router,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<Body>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Clone
++ Send
++ 'static {
+    ServiceExt::<Request<Incoming>>::map_response(router, |response: axum::response::Response| {
+        response.map(|body| body.map_err(Into::into).boxed_unsync())
+    })
+}

@@ -1,0 +1,236 @@
+//! Who calls: a gateway key names its tenant; without any keys, this machine alone may call.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::{self, Either, Ready};
+use http::{HeaderMap, HeaderName, Request, Response, header, uri::Authority};
+use skinflint_policies::{Tenants, VirtualKey};
+use skinflint_upstream::Provider;
+use tower::{Layer, Service};
+
+use crate::{
+    body::Body,
+    call::{Authenticated, Caller},
+    error::{AccessError, CallError},
+    layers::rescue::Recorded,
+};
+
+/// Puts [`Authenticate`] around a service.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthenticateLayer {
+    tenants: Arc<Tenants>,
+}
+
+/// Lets nobody through whom it cannot name.
+#[derive(Debug, Clone)]
+pub(crate) struct Authenticate<S> {
+    inner: S,
+    tenants: Arc<Tenants>,
+}
+
+/// Names the tenant where the provider's own headers carry the client's own key.
+const OWN_KEY: HeaderName = HeaderName::from_static("x-skinflint-key");
+
+// === impl AuthenticateLayer ===
+
+impl AuthenticateLayer {
+    /// Knows these tenants.
+    pub(crate) fn new(tenants: Arc<Tenants>) -> Self {
+        Self { tenants }
+    }
+}
+
+impl<S> Layer<S> for AuthenticateLayer {
+    type Service = Authenticate<S>;
+
+    fn layer(&self, inner: S) -> Authenticate<S> {
+        Authenticate {
+            inner,
+            tenants: self.tenants.clone(),
+        }
+    }
+}
+
+// === impl Authenticate ===
+
+impl<S, B> Service<Recorded<B>> for Authenticate<S>
+where
+    S: Service<Authenticated<B>, Response = Response<Body>, Error = CallError>,
+{
+    type Response = Response<Body>;
+    type Error = CallError;
+    type Future = Either<S::Future, Ready<Result<Response<Body>, CallError>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, recorded: Recorded<B>) -> Self::Future {
+        let Recorded {
+            mut request,
+            receipt,
+        } = recorded;
+        match identify(&self.tenants, &mut request) {
+            Ok(caller) => {
+                receipt.enter(|entries| entries.tenant = Some(caller.tenant.id.clone()));
+                Either::Left(self.inner.call(Authenticated {
+                    request,
+                    caller,
+                    receipt,
+                }))
+            }
+            Err(error) => Either::Right(future::ready(Err(error.into()))),
+        }
+    }
+}
+
+fn identify<B>(tenants: &Tenants, request: &mut Request<B>) -> Result<Caller, AccessError> {
+    let key = take_keys(request.headers_mut());
+    let tenant = if tenants.is_keyless() {
+        refuse_foreign(request)?;
+        tenants.keyless().clone()
+    } else {
+        let key = key.ok_or(AccessError::Missing)?;
+        tenants
+            .authenticate(&key)
+            .map_err(|_| AccessError::Unknown)?
+    };
+    Ok(Caller {
+        tenant,
+        brings_credential: request.headers().keys().any(Provider::is_credential),
+    })
+}
+
+/// Takes every gateway key out of the headers, so that none can reach a provider; the first one counts.
+fn take_keys(headers: &mut HeaderMap) -> Option<String> {
+    let own = headers.remove(&OWN_KEY);
+    let mut found = own.and_then(|value| value.to_str().ok().map(str::to_owned));
+    let places: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| Provider::is_credential(name))
+        .cloned()
+        .collect();
+    for place in places {
+        let key = headers
+            .get(&place)
+            .and_then(|value| value.to_str().ok())
+            .map(|value| value.strip_prefix("Bearer ").unwrap_or(value).trim())
+            .filter(|value| VirtualKey::is_one(value))
+            .map(str::to_owned);
+        if key.is_some() {
+            headers.remove(&place);
+            found = found.or(key);
+        }
+    }
+    found
+}
+
+/// A page in a browser can send requests to this machine, under a name of its own by DNS rebinding; its headers give it away.
+fn refuse_foreign<B>(request: &Request<B>) -> Result<(), AccessError> {
+    let host = match request.uri().authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => text(request.headers(), header::HOST),
+    };
+    if !host.is_some_and(is_this_machine) {
+        return Err(AccessError::Foreign {
+            header: "host",
+            value: host.unwrap_or_default().to_owned(),
+        });
+    }
+    if let Some(origin) = request.headers().get(header::ORIGIN) {
+        let origin = origin.to_str().unwrap_or_default();
+        let host = origin.split_once("://").map(|(_, host)| host);
+        if !host.is_some_and(is_this_machine) {
+            return Err(AccessError::Foreign {
+                header: "origin",
+                value: origin.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&'static str, &str)]) -> Request<()> {
+        let mut request = Request::post("/v1/messages").body(()).unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        request
+    }
+
+    #[test]
+    fn only_this_machine_calls_without_keys() {
+        let tenants = Tenants::none();
+        for host in [
+            "localhost",
+            "LOCALHOST:4100",
+            "127.0.0.1:4100",
+            "127.8.8.8",
+            "[::1]:4100",
+        ] {
+            assert!(
+                identify(&tenants, &mut request(&[("host", host)])).is_ok(),
+                "{host}"
+            );
+        }
+        for host in [
+            "evil.test",
+            "localhost.evil.test",
+            "10.0.0.1",
+            "0.0.0.0:4100",
+            "x/health?",
+            "",
+        ] {
+            assert!(
+                identify(&tenants, &mut request(&[("host", host)])).is_err(),
+                "{host}"
+            );
+        }
+        assert!(identify(&tenants, &mut request(&[])).is_err());
+        for (origin, ours) in [
+            ("http://localhost:3000", true),
+            ("https://evil.test", false),
+            ("null", false),
+        ] {
+            let mut request = request(&[("host", "localhost"), ("origin", origin)]);
+            assert_eq!(identify(&tenants, &mut request).is_ok(), ours, "{origin}");
+        }
+    }
+
+    #[test]
+    fn gateway_keys_are_taken_out_and_provider_keys_stay() {
+        let mut request = request(&[
+            ("x-skinflint-key", "sk-skf-a-1"),
+            ("authorization", "Bearer sk-skf-b-2"),
+            ("x-api-key", "sk-ant-real"),
+        ]);
+        let key = take_keys(request.headers_mut());
+        assert_eq!(key.as_deref(), Some("sk-skf-a-1"));
+        assert!(!request.headers().contains_key("authorization"));
+        assert_eq!(request.headers()["x-api-key"], "sk-ant-real");
+    }
+}

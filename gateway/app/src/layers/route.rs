@@ -1,0 +1,218 @@
+//! Where a call goes, by the static table: a model's name decides, or for other paths the configuration's list.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use http::{HeaderName, HeaderValue, Response};
+use skinflint_policies::{ClientCredentials, ModelTable, Upstream, UpstreamProtocol};
+use skinflint_protocol::{Dialect, Endpoint};
+use tower::{Layer, Service};
+
+use crate::{
+    body::Body,
+    call::{Ask, Asked, ModelCall, Routed, UpstreamTarget},
+    error::{CallError, RouteError},
+    receipt::RouteTaken,
+};
+
+/// Puts [`Route`] around a service.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteLayer {
+    map: Arc<RouteMap>,
+}
+
+/// Chooses the rung that answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Route<S> {
+    inner: S,
+    map: Arc<RouteMap>,
+}
+
+/// What the choice is made from.
+#[derive(Debug)]
+pub(crate) struct RouteMap {
+    /// Which model goes where.
+    pub models: ModelTable,
+    /// The providers, in the order that the table's indexes count.
+    pub upstreams: Vec<Upstream>,
+}
+
+const ROUTE: HeaderName = HeaderName::from_static("x-skinflint-route");
+
+// === impl RouteLayer ===
+
+impl RouteLayer {
+    /// Routes by this map.
+    pub(crate) fn new(map: Arc<RouteMap>) -> Self {
+        Self { map }
+    }
+}
+
+impl<S> Layer<S> for RouteLayer {
+    type Service = Route<S>;
+
+    fn layer(&self, inner: S) -> Route<S> {
+        Route {
+            inner,
+            map: self.map.clone(),
+        }
+    }
+}
+
+// === impl Route ===
+
+impl<S> Service<Asked> for Route<S>
+where
+    S: Service<Routed, Response = Response<Body>, Error = CallError>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = CallError;
+    type Future = BoxFuture<'static, Result<Response<Body>, CallError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, asked: Asked) -> Self::Future {
+        let receipt = asked.receipt.clone();
+        let (routed, taken) = match self.map.decide(asked) {
+            Ok(decided) => decided,
+            Err(error) => return Box::pin(async { Err(error) }),
+        };
+        let name = HeaderValue::from_str(&taken.to_string()).ok();
+        receipt.enter(|entries| entries.route = Some(taken));
+        let answer = self.inner.call(routed);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            if let Some(name) = name {
+                response.headers_mut().insert(ROUTE, name);
+            }
+            Ok(response)
+        })
+    }
+}
+
+// === impl RouteMap ===
+
+impl RouteMap {
+    fn decide(&self, asked: Asked) -> Result<(Routed, RouteTaken), CallError> {
+        let Asked {
+            parts,
+            body,
+            ask,
+            caller,
+            receipt,
+        } = asked;
+        let (endpoint, view) = match ask {
+            Ask::Model(endpoint, view) => (endpoint, view),
+            Ask::Models => {
+                let asked = Asked {
+                    parts,
+                    body,
+                    ask: Ask::Models,
+                    caller,
+                    receipt,
+                };
+                return Ok((Routed::Models(asked), RouteTaken::Gateway));
+            }
+            Ask::Other => {
+                let asked = Asked {
+                    parts,
+                    body,
+                    ask: Ask::Other,
+                    caller,
+                    receipt,
+                };
+                return self.decide_other(asked);
+            }
+        };
+        let model = view.model.value.clone();
+        let call = ModelCall {
+            endpoint,
+            view,
+            parts,
+            body,
+            caller,
+            receipt,
+        };
+        let target = self.models.find(&model).ok_or_else(|| {
+            CallError::from(RouteError::UnknownModel {
+                model: model.clone(),
+            })
+        })?;
+        let Some(target) = UpstreamTarget::of(target) else {
+            return Ok((Routed::Local(call), RouteTaken::Local));
+        };
+        let upstream = &self.upstreams[target.index];
+        if speaks(upstream.protocol) != endpoint.dialect() {
+            return Err(CallError::from(RouteError::OtherProtocol {
+                model,
+                upstream: upstream.name.clone(),
+                endpoint,
+                instead: main_endpoint(upstream.protocol),
+            }));
+        }
+        let taken = RouteTaken::Upstream(upstream.name.clone());
+        check_credential(upstream, call.caller.brings_credential, &call.caller)?;
+        Ok((Routed::Upstream(call, target), taken))
+    }
+
+    fn decide_other(&self, asked: Asked) -> Result<(Routed, RouteTaken), CallError> {
+        let path = asked.parts.uri.path();
+        let dialect = asked.receipt.surface().dialect(&asked.parts.headers);
+        // Where several would take it, the one that speaks the client's dialect.
+        let found = self
+            .upstreams
+            .iter()
+            .enumerate()
+            .filter(|(_, upstream)| upstream.passes(path))
+            .max_by_key(|(index, upstream)| {
+                (
+                    speaks(upstream.protocol) == dialect,
+                    std::cmp::Reverse(*index),
+                )
+            });
+        let Some((index, upstream)) = found else {
+            let viewed = Endpoint::from_path(path).map(|_| "POST");
+            let allowed = viewed.or((path == "/v1/models").then_some("GET"));
+            return Err(CallError::UnknownEndpoint { allowed });
+        };
+        let taken = RouteTaken::Upstream(upstream.name.clone());
+        check_credential(upstream, asked.caller.brings_credential, &asked.caller)?;
+        Ok((Routed::PassThrough(asked, index), taken))
+    }
+}
+
+/// A provider that checks keys must be sent one: the client is told here rather than by a puzzling answer from there.
+fn check_credential(
+    upstream: &Upstream,
+    brings: bool,
+    caller: &crate::call::Caller,
+) -> Result<(), RouteError> {
+    let passes_on = brings && caller.tenant.client_credentials != ClientCredentials::Never;
+    let needs_none = !brings && caller.tenant.client_credentials == ClientCredentials::WhenUnset;
+    if upstream.api_key.is_some() || passes_on || needs_none {
+        return Ok(());
+    }
+    Err(RouteError::NoCredential {
+        upstream: upstream.name.clone(),
+    })
+}
+
+fn speaks(protocol: UpstreamProtocol) -> Dialect {
+    match protocol {
+        UpstreamProtocol::OpenAi => Dialect::OpenAi,
+        UpstreamProtocol::Anthropic => Dialect::Anthropic,
+    }
+}
+
+fn main_endpoint(protocol: UpstreamProtocol) -> Endpoint {
+    match protocol {
+        UpstreamProtocol::OpenAi => Endpoint::ChatCompletions,
+        UpstreamProtocol::Anthropic => Endpoint::Messages,
+    }
+}

@@ -1,0 +1,171 @@
+//! One request id, one record, one log line and one set of counts a call, however it ends.
+
+mod line;
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use tower::{Layer, Service};
+use tracing::{Instrument, info_span};
+
+use self::line::CallLine;
+use crate::{
+    body::{Body, BoxError},
+    layers::rescue::Recorded,
+    metrics::Metrics,
+    receipt::Receipt,
+    surface::Surface,
+};
+
+/// Puts [`Telemetry`] around a service.
+#[derive(Debug, Clone)]
+pub(crate) struct TelemetryLayer {
+    metrics: Metrics,
+}
+
+/// Opens the record of a call, and closes it after the last byte of the answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Telemetry<S> {
+    inner: S,
+    metrics: Metrics,
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-skinflint-request-id");
+const OVERHEAD: HeaderName = HeaderName::from_static("x-skinflint-overhead-us");
+const MODEL: HeaderName = HeaderName::from_static("x-skinflint-model");
+
+// === impl TelemetryLayer ===
+
+impl TelemetryLayer {
+    /// Counts into these metrics.
+    pub(crate) fn new(metrics: Metrics) -> Self {
+        Self { metrics }
+    }
+}
+
+impl<S> Layer<S> for TelemetryLayer {
+    type Service = Telemetry<S>;
+
+    fn layer(&self, inner: S) -> Telemetry<S> {
+        Telemetry {
+            inner,
+            metrics: self.metrics.clone(),
+        }
+    }
+}
+
+// === impl Telemetry ===
+
+impl<S, B> Service<Request<B>> for Telemetry<S>
+where
+    S: Service<Recorded<B>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let surface = Surface::of(request.method(), request.uri().path());
+        let receipt = Receipt::open(surface);
+        let span = info_span!("call", request_id = %receipt.id());
+        // Written when it is dropped, so that a call given up half-way has its line too.
+        let mut line = CallLine::open(receipt.clone(), self.metrics.clone());
+        let recorded = Recorded {
+            request,
+            receipt: receipt.clone(),
+        };
+        let answer = span.in_scope(|| self.inner.call(recorded));
+        let answer = async move {
+            let mut response = answer.await?;
+            line.answered(response.status());
+            label(&mut response, &receipt);
+            Ok(response.map(|body| Observed::new(body, line).boxed_unsync()))
+        };
+        Box::pin(answer.instrument(span))
+    }
+}
+
+fn label(response: &mut Response<Body>, receipt: &Receipt) {
+    let mut insert = |name, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    insert(REQUEST_ID, &receipt.id().to_string());
+    insert(OVERHEAD, &receipt.overhead().as_micros().to_string());
+    let model = receipt.read(|entries| {
+        entries
+            .answered_by
+            .clone()
+            .or_else(|| entries.model.clone())
+    });
+    if let Some(model) = model {
+        insert(MODEL, &model);
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A response body whose end closes the record.
+    struct Observed {
+        #[pin]
+        body: Body,
+        line: CallLine,
+    }
+}
+
+impl Observed {
+    fn new(body: Body, mut line: CallLine) -> Self {
+        line.ended |= body.is_end_stream();
+        Self { body, line }
+    }
+}
+
+impl HttpBody for Observed {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        let polled = this.body.as_mut().poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.line.bytes_out += frame.data_ref().map_or(0, Bytes::len);
+                // A server that knows the length does not ask for the end.
+                this.line.ended |= this.body.is_end_stream();
+            }
+            Poll::Ready(None) => this.line.ended = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl CallLine {
+    fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+}

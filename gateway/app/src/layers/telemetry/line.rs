@@ -1,0 +1,195 @@
+//! The log line and the counts of one call.
+
+use http::StatusCode;
+use skinflint_policies::TenantId;
+use skinflint_protocol::Usage;
+
+use crate::{
+    attribution::{Attribution, Label},
+    metrics::{CallLabels, Metrics, RouteLabels, TokenLabels},
+    receipt::{Entries, Receipt},
+};
+
+/// A call that has not been written down yet; it is when this is dropped.
+#[derive(Debug)]
+pub(super) struct CallLine {
+    receipt: Receipt,
+    metrics: Metrics,
+    /// Of the response, once there is one.
+    pub(super) status: Option<StatusCode>,
+    /// Bytes of the response body.
+    pub(super) bytes_out: usize,
+    /// Whether the response body has gone out to its end.
+    pub(super) ended: bool,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Answered to the end.
+    Answered,
+    /// Refused by the gateway, or declined by the provider.
+    Refused,
+    /// The gateway or the provider failed.
+    Failed,
+    /// The client left before the end.
+    ClientGone,
+}
+
+/// A status of the field's for a client that left before it was answered; it goes out to nobody.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+// === impl CallLine ===
+
+impl CallLine {
+    pub(super) fn open(receipt: Receipt, metrics: Metrics) -> Self {
+        Self {
+            receipt,
+            metrics,
+            status: None,
+            bytes_out: 0,
+            ended: false,
+        }
+    }
+
+    fn outcome(&self, entries: &Entries) -> Outcome {
+        let server_error = self.status.is_some_and(|status| status.is_server_error());
+        let success = self.status.is_some_and(|status| status.is_success());
+        if !self.ended && !entries.complete && entries.failure.is_none() {
+            Outcome::ClientGone
+        } else if server_error || (success && entries.failure.is_some()) {
+            Outcome::Failed
+        } else if success {
+            Outcome::Answered
+        } else {
+            Outcome::Refused
+        }
+    }
+
+    fn count(&self, entries: &Entries, status: u16, outcome: Outcome, route: &str) {
+        let duration = self.receipt.elapsed();
+        let labels = RouteLabels {
+            route: route.to_owned(),
+        };
+        self.metrics
+            .duration
+            .get_or_create(&labels)
+            .observe(duration.as_secs_f64());
+        if let Some(first_token) = entries.first_token {
+            self.metrics
+                .first_token
+                .get_or_create(&labels)
+                .observe(first_token.as_secs_f64());
+        }
+        for (kind, count) in entries.usage.iter().flat_map(kinds) {
+            let labels = TokenLabels {
+                route: route.to_owned(),
+                kind,
+            };
+            self.metrics.tokens.get_or_create(&labels).inc_by(count);
+        }
+        self.metrics
+            .calls
+            .get_or_create(&CallLabels {
+                endpoint: self.receipt.surface().label(),
+                route: route.to_owned(),
+                status,
+                outcome: outcome.label(),
+            })
+            .inc();
+    }
+}
+
+impl Drop for CallLine {
+    fn drop(&mut self) {
+        let entries = self.receipt.read(Entries::clone);
+        let status = self
+            .status
+            .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
+        let outcome = self.outcome(&entries);
+        let route = entries.route.as_ref().map(ToString::to_string);
+        let route = route.as_deref().unwrap_or("none");
+        self.count(&entries, status, outcome, route);
+        let attribution = entries.attribution.as_ref();
+        let label = |pick: fn(&Attribution) -> Option<&Label>| {
+            attribution.and_then(pick).map(Label::as_str)
+        };
+        let usage = entries.usage.as_ref();
+        let token = |pick: fn(&Usage) -> u64| usage.map(pick);
+        tracing::info!(
+            target: "skinflint::call",
+            request_id = %self.receipt.id(),
+            tenant = entries.tenant.as_ref().map(TenantId::as_str),
+            task = label(|attribution| Some(&attribution.task)),
+            session = label(|attribution| attribution.session.as_ref()),
+            agent = label(|attribution| attribution.agent.as_ref()),
+            parent_agent = label(|attribution| attribution.parent.as_ref()),
+            class = label(|attribution| attribution.class.as_ref()),
+            tags = attribution.and_then(tags),
+            endpoint = self.receipt.surface().label(),
+            model = entries.model,
+            answered_by = entries.answered_by,
+            route,
+            stream = entries.stream,
+            status,
+            outcome = outcome.label(),
+            stop = entries.stop.map(tracing::field::debug),
+            fresh_input = token(|usage| usage.fresh_input),
+            cache_read = token(|usage| usage.cache_read),
+            cache_write_5m = token(|usage| usage.cache_write_5m),
+            cache_write_1h = token(|usage| usage.cache_write_1h),
+            output = token(|usage| usage.output),
+            reasoning = token(|usage| usage.reasoning),
+            bytes_in = entries.bytes_in,
+            bytes_out = self.bytes_out,
+            first_token_ms = entries.first_token.map(|time| time.as_secs_f64() * 1e3),
+            duration_ms = self.receipt.elapsed().as_secs_f64() * 1e3,
+            failure = entries.failure.as_ref().map(|failure| failure.label),
+            failure_detail = entries.failure.as_ref().map(|failure| failure.detail.as_str()),
+            "call"
+        );
+    }
+}
+
+fn tags(attribution: &Attribution) -> Option<String> {
+    let tags: Vec<_> = attribution.tags.iter().map(Label::as_str).collect();
+    (!tags.is_empty()).then(|| tags.join(","))
+}
+
+/// The counts of usage by the names of its normal form.
+fn kinds(usage: &Usage) -> impl Iterator<Item = (&'static str, u64)> {
+    let Usage {
+        fresh_input,
+        cache_read,
+        cache_write_5m,
+        cache_write_1h,
+        output,
+        reasoning,
+        audio_input: _,
+        audio_output: _,
+        server_tool_uses: _,
+    } = *usage;
+    [
+        ("fresh_input", fresh_input),
+        ("cache_read", cache_read),
+        ("cache_write_5m", cache_write_5m),
+        ("cache_write_1h", cache_write_1h),
+        ("output", output),
+        ("reasoning", reasoning),
+    ]
+    .into_iter()
+    .filter(|(_, count)| *count > 0)
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::ClientGone => "client_gone",
+        }
+    }
+}

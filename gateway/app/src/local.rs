@@ -1,0 +1,130 @@
+//! The model in this process: loaded in the background, waited for by the calls that need it.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use skinflint_local_model::{Engine, EngineOptions, LoadError, StoreError, locate};
+use skinflint_policies::{Local, LocalModel, Weights};
+use tokio::sync::watch;
+
+use crate::error::LocalError;
+
+/// The engine, once it is there; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalEngine {
+    state: watch::Receiver<State>,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    /// No local model is configured.
+    Off,
+    /// The weights are being read.
+    Loading,
+    /// Ready to answer.
+    Ready(Engine),
+    /// The weights are not there or not usable.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}: {fault}", fault = .0.fault())]
+    Load(#[from] LoadError),
+}
+
+// === impl LocalEngine ===
+
+impl LocalEngine {
+    /// Begins to load the configured model on a thread of its own.
+    pub(crate) fn start(local: &Local, models: PathBuf) -> Self {
+        let Local::On(model) = local else {
+            return Self::fixed(State::Off);
+        };
+        let model = model.clone();
+        let (sender, state) = watch::channel(State::Loading);
+        let loading = thread::Builder::new()
+            .name("load-model".to_owned())
+            .spawn(move || {
+                let state = match load(&model, &models) {
+                    Ok(engine) => {
+                        let info = engine.info();
+                        tracing::info!(model = info.name, architecture = info.architecture, context = info.context_length, "local model loaded");
+                        State::Ready(engine)
+                    }
+                    Err(error) => {
+                        tracing::warn!(model = model.name, %error, "no local model; `skinflint models pull` fetches the default one");
+                        State::Failed {
+                            reason: error.to_string(),
+                        }
+                    }
+                };
+                sender.send_replace(state);
+            });
+        match loading {
+            Ok(_) => Self { state },
+            Err(error) => Self::fixed(State::Failed {
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    fn fixed(state: State) -> Self {
+        Self {
+            state: watch::channel(state).1,
+        }
+    }
+
+    /// Whether the weights are still being read.
+    pub(crate) fn is_loading(&self) -> bool {
+        matches!(*self.state.borrow(), State::Loading)
+    }
+
+    /// The engine; waits while it is loading.
+    pub(crate) async fn engine(&self) -> Result<Engine, LocalError> {
+        let mut state = self.state.clone();
+        let unavailable = |reason: &str| LocalError::Unavailable {
+            reason: reason.to_owned(),
+        };
+        let settled = state
+            .wait_for(|state| !matches!(state, State::Loading))
+            .await
+            .map_err(|_| unavailable("loading was given up"))?;
+        match &*settled {
+            State::Ready(engine) => Ok(engine.clone()),
+            State::Failed { reason } => Err(unavailable(reason)),
+            State::Off | State::Loading => Err(unavailable("it is switched off")),
+        }
+    }
+
+    /// Lets waiting calls go.
+    pub(crate) fn stop(&self) {
+        if let State::Ready(engine) = &*self.state.borrow() {
+            engine.stop();
+        }
+    }
+}
+
+fn load(model: &LocalModel, models: &Path) -> Result<Engine, StartError> {
+    let path = match &model.weights {
+        Weights::Catalogue(name) => locate(name, models)?,
+        Weights::File(path) => path.clone(),
+    };
+    let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let options = EngineOptions {
+        threads: model.threads.unwrap_or(cores),
+        max_queue: model.queue,
+        context_limit: model.context,
+        name: model.name.clone(),
+    };
+    Ok(Engine::load(&path, options)?)
+}

@@ -1,0 +1,50 @@
+//! Where log lines go and how they look.
+
+use std::io::{self, IsTerminal};
+
+use clap::ValueEnum;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// The look of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// JSON where the log is read by a program, text on a terminal.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Lines that may wait for a slow reader of the log; one more is dropped, since a log that nobody reads may not stop calls.
+const BUFFERED_LINES: usize = 8_192;
+
+/// Sends log lines to standard error from a thread of their own. What is still waiting is written when the guard is dropped.
+pub(crate) fn init(format: LogFormat, filter: EnvFilter) -> WorkerGuard {
+    let (writer, guard): (NonBlocking, WorkerGuard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(BUFFERED_LINES)
+        .lossy(true)
+        .finish(io::stderr());
+    let json = match format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !io::stderr().is_terminal(),
+    };
+    let registry = tracing_subscriber::registry().with(filter);
+    if json {
+        let layer = fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_writer(writer);
+        registry.with(layer).init();
+    } else {
+        let ansi = io::stderr().is_terminal();
+        registry
+            .with(fmt::layer().with_ansi(ansi).with_writer(writer))
+            .init();
+    }
+    guard
+}

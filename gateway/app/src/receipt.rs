@@ -1,0 +1,183 @@
+//! The record of one call: what each layer saw and decided, and how the call ended.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use skinflint_policies::TenantId;
+use skinflint_protocol::{StopReason, Usage};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{attribution::Attribution, surface::Surface};
+
+/// The record of one call, shared by the layers that it passes; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Receipt(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: RequestId,
+    surface: Surface,
+    began: Instant,
+    entries: Mutex<Entries>,
+}
+
+/// What has been entered so far. A field is empty if the call did not come that far.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Entries {
+    /// Who called.
+    pub tenant: Option<TenantId>,
+    /// What the call belongs to.
+    pub attribution: Option<Attribution>,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// Whether the answer was asked for as a stream.
+    pub stream: bool,
+    /// Where the call went.
+    pub route: Option<RouteTaken>,
+    /// Bytes of the request body, decompressed.
+    pub bytes_in: usize,
+    /// Time spent waiting for the client's body and for the provider's headers.
+    pub waited: Duration,
+    /// From the call's first byte to the first token.
+    pub first_token: Option<Duration>,
+    /// What the provider says was used.
+    pub usage: Option<Usage>,
+    /// The model that answered, by the provider's own word.
+    pub answered_by: Option<String>,
+    /// Why the answer ended.
+    pub stop: Option<StopReason>,
+    /// Whether the answer is complete, so that a client that leaves now is done, not gone.
+    pub complete: bool,
+    /// What went wrong, in the operator's words.
+    pub failure: Option<Failure>,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// A label of low cardinality.
+    pub label: &'static str,
+    /// The error and its causes.
+    pub detail: String,
+}
+
+/// Where a call went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RouteTaken {
+    /// The model in this process.
+    Local,
+    /// A provider.
+    Upstream(String),
+    /// The gateway's own lists.
+    Gateway,
+}
+
+/// The gateway's id of a call; sortable by time (UUIDv7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RequestId(Uuid);
+
+// === impl Receipt ===
+
+impl Receipt {
+    /// Opens the record of a call that begins now.
+    pub(crate) fn open(surface: Surface) -> Self {
+        Self(Arc::new(Inner {
+            id: RequestId(Uuid::now_v7()),
+            surface,
+            began: Instant::now(),
+            entries: Mutex::default(),
+        }))
+    }
+
+    /// The call's id.
+    pub(crate) fn id(&self) -> RequestId {
+        self.0.id
+    }
+
+    /// What was asked for, by method and path.
+    pub(crate) fn surface(&self) -> Surface {
+        self.0.surface
+    }
+
+    /// Time since the call began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.began.elapsed()
+    }
+
+    /// Enters something. The lock is held for that only.
+    pub(crate) fn enter(&self, entry: impl FnOnce(&mut Entries)) {
+        entry(&mut self.0.entries.lock());
+    }
+
+    /// Reads what has been entered.
+    pub(crate) fn read<T>(&self, reader: impl FnOnce(&Entries) -> T) -> T {
+        reader(&self.0.entries.lock())
+    }
+
+    /// Waits for something that is not the gateway's own work, and enters how long it took.
+    pub(crate) async fn waiting<F: Future>(&self, other: F) -> F::Output {
+        let began = Instant::now();
+        let output = other.await;
+        self.enter(|entries| entries.waited += began.elapsed());
+        output
+    }
+
+    /// The gateway's own share of the time until now.
+    pub(crate) fn overhead(&self) -> Duration {
+        self.elapsed()
+            .saturating_sub(self.read(|entries| entries.waited))
+    }
+
+    /// Enters the time of the first token, once.
+    pub(crate) fn first_token(&self) {
+        let elapsed = self.elapsed();
+        self.enter(|entries| {
+            entries.first_token.get_or_insert(elapsed);
+        });
+    }
+
+    /// Enters an error with its causes.
+    pub(crate) fn failed(&self, label: &'static str, error: &dyn std::error::Error) {
+        let failure = Failure {
+            label,
+            detail: chain(error),
+        };
+        self.enter(|entries| entries.failure = Some(failure));
+    }
+}
+
+/// An error and its causes on one line. A cause that its parent already quotes is not repeated.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+// === impl RequestId ===
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "req_{}", self.0.simple())
+    }
+}
+
+// === impl RouteTaken ===
+
+impl fmt::Display for RouteTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("local"),
+            Self::Upstream(name) => write!(f, "upstream:{name}"),
+            Self::Gateway => f.write_str("gateway"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! From a provider's response to the client's: byte for byte, watched by a tap.
+
+mod stream;
+mod whole;
+
+use std::time::Duration;
+
+use http::{HeaderMap, Response, header};
+use http_body_util::BodyExt;
+use skinflint_protocol::{Endpoint, Outcome};
+use skinflint_upstream::{ProviderBody, relay_response_headers};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    body::Body,
+    error::{CallError, UpstreamFault},
+    receipt::{Entries, Receipt},
+};
+
+/// How answers are relayed.
+#[derive(Debug, Clone)]
+pub(crate) struct Relay {
+    /// Silence in a stream after which a ping is sent.
+    pub keep_alive: Duration,
+    /// Cancelled when the gateway can wait no longer for running streams.
+    pub deadline: CancellationToken,
+}
+
+// === impl Relay ===
+
+impl Relay {
+    /// Relays the answer to a call whose protocol is known.
+    pub(crate) async fn answer(
+        &self,
+        endpoint: Endpoint,
+        upstream: &str,
+        response: Response<ProviderBody>,
+        receipt: &Receipt,
+    ) -> Result<Response<Body>, CallError> {
+        let (mut parts, body) = response.into_parts();
+        relay_response_headers(&mut parts.headers);
+        if parts.status.is_success() && is_event_stream(&parts.headers) {
+            let stream = stream::EventRelay::new(
+                body,
+                stream::About {
+                    endpoint,
+                    upstream: upstream.to_owned(),
+                    receipt: receipt.clone(),
+                },
+                self,
+            );
+            // Pings may be added, so the length is not the provider's.
+            parts.headers.remove(header::CONTENT_LENGTH);
+            return Ok(Response::from_parts(parts, stream.boxed_unsync()));
+        }
+        let whole = whole::read(body, &self.deadline);
+        let relayed = async {
+            let body = receipt.waiting(whole).await?;
+            if parts.status.is_success() {
+                whole::check(endpoint, &parts.headers, &body, receipt)?;
+            }
+            Ok(Response::from_parts(parts, crate::body::full(body)))
+        };
+        relayed.await.map_err(|fault| CallError::Upstream {
+            name: upstream.to_owned(),
+            fault,
+        })
+    }
+
+    /// Relays an answer that is not looked at.
+    pub(crate) fn unread(response: Response<ProviderBody>) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
+        relay_response_headers(&mut parts.headers);
+        Response::from_parts(parts, body.map_err(Into::into).boxed_unsync())
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    media_type(headers).eq_ignore_ascii_case("text/event-stream")
+}
+
+/// The media type without its parameters; empty if there is none.
+fn media_type(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim()
+}
+
+/// Enters what an answer has said about itself.
+fn enter(entries: &mut Entries, outcome: &Outcome) {
+    entries.usage = outcome.usage();
+    entries.answered_by.clone_from(&outcome.model);
+    entries.stop = outcome.stop_reason;
+    entries.complete = outcome.is_complete;
+}
+
+/// Enters a fault of a provider that shows after the response headers.
+fn enter_fault(receipt: &Receipt, upstream: &str, fault: UpstreamFault) -> CallError {
+    let error = CallError::Upstream {
+        name: upstream.to_owned(),
+        fault,
+    };
+    receipt.failed(error.label(), &error);
+    error
+}

@@ -1,0 +1,323 @@
+//! The only place where an error becomes a status, a body and headers.
+//!
+//! A client is told what it can act on. What lies behind a failure of ours or of a provider's goes into the receipt, not into the body.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use skinflint_local_model::GenerateError;
+use skinflint_protocol::{Dialect, ErrorBody, ErrorKind};
+use skinflint_upstream::{BodyError, SendError};
+
+use crate::{
+    body::{Body, full},
+    error::{AccessError, CallError, LocalError, ReadError, RouteError, UpstreamFault},
+    receipt::RequestId,
+};
+
+/// What a client is told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The status, where the response headers have not gone out yet.
+    pub status: StatusCode,
+    /// The error, to be written in the client's dialect.
+    pub body: ErrorBody,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u64>,
+}
+
+/// Overload passes within moments.
+const OVERLOAD_RETRY_SECONDS: u64 = 1;
+/// Loading a model takes seconds; its weights may have to be fetched first.
+const UNAVAILABLE_RETRY_SECONDS: u64 = 10;
+
+/// The response that stands for an error.
+pub(crate) fn respond(error: &CallError, dialect: Dialect, id: RequestId) -> Response<Body> {
+    let Told {
+        status,
+        mut body,
+        retry_after,
+    } = tell(error);
+    body.request_id = Some(id.to_string());
+    let mut response = Response::new(full(body.to_body(dialect)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let CallError::UnknownEndpoint {
+        allowed: Some(method),
+    } = error
+    {
+        headers.insert(header::ALLOW, HeaderValue::from_static(method));
+    }
+    // A client that has been refused its body may still be sending it.
+    if matches!(error, CallError::Read(_)) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// What a client is told about an error.
+pub(crate) fn tell(error: &CallError) -> Told {
+    match error {
+        CallError::Overloaded => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Overloaded,
+            "The gateway is at its limit of calls in flight; try again in a moment.",
+        )
+        .retry_after(OVERLOAD_RETRY_SECONDS),
+        CallError::Access(access) => tell_access(access),
+        CallError::Read(read) => tell_read(read),
+        CallError::View(view) => Told::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            sentence(view),
+        )
+        .param(view.path()),
+        CallError::UnknownEndpoint { allowed: Some(_) } => Told::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ErrorKind::InvalidRequest,
+            "This path does not take this method.",
+        ),
+        CallError::UnknownEndpoint { allowed: None } => Told::new(
+            StatusCode::NOT_FOUND,
+            ErrorKind::NotFound,
+            "The gateway has no such endpoint, and none of its upstreams is configured to pass this path through.",
+        )
+        .code("unknown_endpoint"),
+        CallError::Route(route) => tell_route(route),
+        CallError::Upstream { name, fault } => tell_upstream(name, fault),
+        CallError::Local(local) => tell_local(local),
+        CallError::Edit(_) => internal(),
+    }
+}
+
+/// A failure of ours, of which the client is told nothing but that it happened.
+pub(crate) fn internal() -> Told {
+    Told::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Api,
+        "The gateway failed on this request; its log has the request id.",
+    )
+}
+
+fn tell_access(error: &AccessError) -> Told {
+    match error {
+        AccessError::Foreign { header, .. } => Told::new(
+            StatusCode::FORBIDDEN,
+            ErrorKind::Permission,
+            format!("Without keys the gateway serves only this machine, and the request's `{header}` header names another."),
+        ),
+        AccessError::Missing => Told::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::Authentication,
+            "A gateway key is needed, as `Authorization: Bearer`, `x-api-key` or `x-skinflint-key`.",
+        )
+        .code("missing_key"),
+        AccessError::Unknown => Told::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::Authentication,
+            "The gateway key is unknown or revoked.",
+        )
+        .code("invalid_api_key"),
+    }
+}
+
+fn tell_read(error: &ReadError) -> Told {
+    let status = match error {
+        ReadError::TooLarge { .. } | ReadError::Inflated { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        ReadError::Encoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ReadError::Idle(_) => StatusCode::REQUEST_TIMEOUT,
+        ReadError::Decompression(_) | ReadError::Broken(_) => StatusCode::BAD_REQUEST,
+    };
+    let kind = match error {
+        ReadError::TooLarge { .. } | ReadError::Inflated { .. } => ErrorKind::RequestTooLarge,
+        ReadError::Idle(_) => ErrorKind::Timeout,
+        _ => ErrorKind::InvalidRequest,
+    };
+    let message = match error {
+        // The decoder's own words are about its insides.
+        ReadError::Decompression(_) => "The compressed body is damaged or cut off.".to_owned(),
+        ReadError::Broken(_) => "The body was broken off.".to_owned(),
+        other => sentence(other),
+    };
+    Told::new(status, kind, message)
+}
+
+fn tell_route(error: &RouteError) -> Told {
+    match error {
+        RouteError::UnknownModel { model } => Told::new(
+            StatusCode::NOT_FOUND,
+            ErrorKind::NotFound,
+            format!(
+                "The model `{model}` is not in the gateway's table; `GET /v1/models` lists what is."
+            ),
+        )
+        .param(Some("model"))
+        .code("model_not_found"),
+        RouteError::OtherProtocol { model, instead, .. } => Told::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            format!(
+                "The model `{model}` is served over `{}`, not over this endpoint.",
+                instead.path()
+            ),
+        )
+        .param(Some("model"))
+        .code("wrong_endpoint"),
+        RouteError::NoCredential { upstream } => Told::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::Authentication,
+            format!(
+                "Neither the gateway nor this request has a key for the upstream `{upstream}`."
+            ),
+        )
+        .code("missing_upstream_key"),
+    }
+}
+
+fn tell_upstream(name: &str, fault: &UpstreamFault) -> Told {
+    let (status, kind, what) = match fault {
+        UpstreamFault::Send(SendError::Connect(_)) => (
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::Upstream,
+            "cannot be reached",
+        ),
+        UpstreamFault::Send(SendError::Refused(_)) => (
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::Upstream,
+            "refused the request",
+        ),
+        UpstreamFault::Send(SendError::FirstByte(_)) => (
+            StatusCode::GATEWAY_TIMEOUT,
+            ErrorKind::Timeout,
+            "did not answer in time",
+        ),
+        UpstreamFault::Body(BodyError::Idle(_)) => (
+            StatusCode::GATEWAY_TIMEOUT,
+            ErrorKind::Timeout,
+            "fell silent within its answer",
+        ),
+        UpstreamFault::Send(SendError::Broken(_))
+        | UpstreamFault::Body(BodyError::Broken(_))
+        | UpstreamFault::CutOff => (
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::Upstream,
+            "broke off its answer",
+        ),
+        UpstreamFault::Garbage(_) | UpstreamFault::MediaType(_) => (
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::Upstream,
+            "sent something that is not an answer of this API",
+        ),
+        UpstreamFault::TooLarge { .. } => (
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::Upstream,
+            "sent an answer that is too large",
+        ),
+        UpstreamFault::Stopping => return stopping(),
+    };
+    Told::new(status, kind, format!("The upstream `{name}` {what}.")).code(fault.label())
+}
+
+fn tell_local(error: &LocalError) -> Told {
+    match error {
+        LocalError::Unsupported(unsupported) => Told::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            sentence(unsupported),
+        )
+        .param(Some(&unsupported.path))
+        .code("unsupported_by_local_model"),
+        LocalError::Endpoint(endpoint) => Told::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            format!("The local model does not serve `{}`.", endpoint.path()),
+        )
+        .param(Some("model"))
+        .code("wrong_endpoint"),
+        LocalError::Unavailable { .. } => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Overloaded,
+            "The local model is not loaded; `skinflint models pull` fetches its weights.",
+        )
+        .code("local_model_unavailable")
+        .retry_after(UNAVAILABLE_RETRY_SECONDS),
+        LocalError::Refused(refused) => tell_refused(refused),
+        LocalError::Fault(_) => internal(),
+        LocalError::Stopping => stopping(),
+    }
+}
+
+fn tell_refused(error: &GenerateError) -> Told {
+    match error {
+        GenerateError::ContextOverflow { .. } => Told::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            sentence(error),
+        )
+        .code("context_length_exceeded"),
+        GenerateError::EmptyPrompt => Told::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::InvalidRequest,
+            sentence(error),
+        ),
+        GenerateError::QueueFull { retry_after } => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Overloaded,
+            "Too many calls are waiting for the local model.",
+        )
+        .retry_after(retry_after.as_secs().max(1)),
+        _ => internal(),
+    }
+}
+
+fn stopping() -> Told {
+    Told::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Overloaded,
+        "The gateway is stopping; try again.",
+    )
+    .code("stopping")
+    .retry_after(OVERLOAD_RETRY_SECONDS)
+}
+
+/// An error's text as a sentence for a person.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if first != '`' => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        _ => format!("{text}."),
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    fn new(status: StatusCode, kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            body: ErrorBody::new(kind, message),
+            retry_after: None,
+        }
+    }
+
+    fn param(mut self, param: Option<&str>) -> Self {
+        self.body.param = param.map(str::to_owned);
+        self
+    }
+
+    fn code(mut self, code: &'static str) -> Self {
+        self.body.code = Some(code.to_owned());
+        self
+    }
+
+    fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}

@@ -1,0 +1,67 @@
+//! The innermost services: what answers a call once it is known where it goes.
+
+mod local;
+mod models;
+mod upstream;
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use http::Response;
+use tower::Service;
+
+pub(crate) use self::{local::LocalRung, models::ModelList, upstream::UpstreamRung};
+use crate::{body::Body, call::Routed, error::CallError};
+
+/// All rungs; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Rungs {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    local: LocalRung,
+    upstream: UpstreamRung,
+    models: ModelList,
+}
+
+// === impl Rungs ===
+
+impl Rungs {
+    /// Puts the rungs together.
+    pub(crate) fn new(local: LocalRung, upstream: UpstreamRung, models: ModelList) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                local,
+                upstream,
+                models,
+            }),
+        }
+    }
+}
+
+impl Service<Routed> for Rungs {
+    type Response = Response<Body>;
+    type Error = CallError;
+    type Future = BoxFuture<'static, Result<Response<Body>, CallError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, routed: Routed) -> Self::Future {
+        let rungs = self.inner.clone();
+        Box::pin(async move {
+            match routed {
+                Routed::Local(call) => rungs.local.answer(call).await,
+                Routed::Upstream(call, target) => rungs.upstream.answer(call, target).await,
+                Routed::PassThrough(asked, index) => rungs.upstream.pass(asked, index).await,
+                Routed::Models(asked) => Ok(rungs.models.answer(&asked)),
+            }
+        })
+    }
+}

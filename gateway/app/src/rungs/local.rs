@@ -1,0 +1,184 @@
+//! Calls that the model in this process answers.
+
+mod stream;
+
+use http::{HeaderValue, Response, header};
+use http_body_util::{BodyExt, StreamBody};
+use skinflint_local_model::{
+    Engine, Event, Finish, GenerateRequest, Generation, Prompt, Role, Sampling, TokenUsage, Turn,
+};
+use skinflint_protocol::{
+    Conversation, Emitter, Endpoint, Meta, Speaker, Stop, StopReason, Usage, count_tokens_body,
+};
+
+use self::stream::LocalStream;
+use crate::{
+    body::{Body, full},
+    call::ModelCall,
+    clock,
+    error::{CallError, LocalError},
+    local::LocalEngine,
+    receipt::Receipt,
+    relay::Relay,
+};
+
+/// The local model as an answerer of calls.
+#[derive(Debug)]
+pub(crate) struct LocalRung {
+    local: LocalEngine,
+    relay: Relay,
+}
+
+// === impl LocalRung ===
+
+impl LocalRung {
+    /// Answers by this engine; streams follow the same rules as relayed ones.
+    pub(crate) fn new(local: LocalEngine, relay: Relay) -> Self {
+        Self { local, relay }
+    }
+
+    /// Answers a call in its own protocol.
+    pub(super) async fn answer(&self, call: ModelCall) -> Result<Response<Body>, CallError> {
+        if call.endpoint == Endpoint::Embeddings {
+            return Err(LocalError::Endpoint(call.endpoint).into());
+        }
+        let conversation =
+            Conversation::from_view(&call.view, &call.body).map_err(LocalError::from)?;
+        let engine = self.local.engine().await?;
+        if call.endpoint == Endpoint::CountTokens {
+            let prompt = prompt(conversation);
+            let count = engine.count_tokens(&prompt).map_err(LocalError::from)?;
+            return Ok(response(
+                "application/json",
+                full(count_tokens_body(count as u64)),
+            ));
+        }
+        let emitter = emitter(&call, &engine)?;
+        let generation = engine
+            .generate(request(conversation))
+            .map_err(LocalError::from)?;
+        if call.view.stream {
+            let stream = LocalStream::new(
+                generation,
+                emitter,
+                call.endpoint,
+                call.receipt,
+                &self.relay,
+            );
+            let body = StreamBody::new(stream.frames()).boxed_unsync();
+            Ok(response("text/event-stream", body))
+        } else {
+            let answer = whole(generation, &emitter, &call.receipt);
+            let answered = tokio::select! {
+                answer = answer => answer?,
+                () = self.relay.deadline.cancelled() => return Err(LocalError::Stopping.into()),
+            };
+            Ok(response("application/json", full(answered)))
+        }
+    }
+}
+
+/// Waits for the end of an answer and writes it as one body.
+async fn whole(
+    mut generation: Generation,
+    emitter: &Emitter,
+    receipt: &Receipt,
+) -> Result<bytes::Bytes, LocalError> {
+    let mut text = String::new();
+    while let Some(event) = receipt.waiting(generation.next()).await {
+        match event {
+            Event::Text(piece) => {
+                receipt.first_token();
+                text.push_str(&piece);
+            }
+            Event::Done { finish, usage } => {
+                let (stop, usage) = enter(receipt, finish, usage);
+                return Ok(emitter.body(&text, &stop, &usage));
+            }
+            Event::Failed(fault) => return Err(fault.into()),
+        }
+    }
+    Err(LocalError::Stopping)
+}
+
+fn emitter(call: &ModelCall, engine: &Engine) -> Result<Emitter, LocalError> {
+    let meta = Meta {
+        id: call.receipt.id().to_string(),
+        model: engine.info().name.clone(),
+        created_unix: clock::unix_seconds(),
+        include_usage: call.view.include_usage,
+    };
+    call.receipt
+        .enter(|entries| entries.answered_by = Some(meta.model.clone()));
+    Emitter::new(call.endpoint, meta).map_err(|error| LocalError::Endpoint(error.0))
+}
+
+fn request(conversation: Conversation) -> GenerateRequest {
+    let wanted = &conversation.sampling;
+    GenerateRequest {
+        max_tokens: conversation
+            .max_output_tokens
+            .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
+        sampling: Sampling {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a temperature needs no more than seven digits"
+            )]
+            temperature: wanted.temperature.map(|value| value as f32),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a probability needs no more than seven digits"
+            )]
+            top_p: wanted.top_p.map(|value| value as f32),
+            // Some servers take -1 for no limit.
+            top_k: wanted.top_k.and_then(|value| u32::try_from(value).ok()),
+            seed: wanted.seed.map(i64::cast_unsigned),
+            ..Sampling::default()
+        },
+        stop: wanted.stop.clone(),
+        prompt: prompt(conversation),
+    }
+}
+
+fn prompt(conversation: Conversation) -> Prompt {
+    let turn = |turn: skinflint_protocol::Turn| Turn {
+        role: match turn.role {
+            Speaker::System => Role::System,
+            Speaker::User => Role::User,
+            Speaker::Assistant => Role::Assistant,
+            Speaker::Tool => Role::Tool,
+        },
+        text: turn.text,
+    };
+    Prompt::Chat(conversation.turns.into_iter().map(turn).collect())
+}
+
+/// Enters how an answer ended and what it used, in the words of the protocols.
+fn enter(receipt: &Receipt, finish: Finish, tokens: TokenUsage) -> (Stop, Usage) {
+    let (stop, reason) = match finish {
+        Finish::EndOfTurn => (Stop::EndTurn, StopReason::EndTurn),
+        Finish::MaxTokens => (Stop::MaxTokens, StopReason::MaxTokens),
+        Finish::StopSequence(text) => (Stop::StopSequence(text), StopReason::StopSequence),
+    };
+    let usage = Usage {
+        fresh_input: tokens.prompt_tokens.into(),
+        output: tokens.completion_tokens.into(),
+        ..Usage::default()
+    };
+    receipt.enter(|entries| {
+        entries.usage = Some(usage);
+        entries.stop = Some(reason);
+        entries.complete = true;
+    });
+    (stop, usage)
+}
+
+fn response(media_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if media_type == "text/event-stream" {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+    response
+}

@@ -1,0 +1,104 @@
+//! Calls that a provider answers.
+
+use bytes::Bytes;
+use http::{Response, request::Parts, uri::PathAndQuery};
+use skinflint_policies::ClientCredentials;
+use skinflint_protocol::EditList;
+use skinflint_upstream::{Credential, Outbound, Provider};
+
+use crate::{
+    body::Body,
+    call::{Asked, Caller, ModelCall, UpstreamTarget},
+    error::CallError,
+    receipt::Receipt,
+    relay::Relay,
+};
+
+/// The providers, and how their answers are relayed.
+#[derive(Debug)]
+pub(crate) struct UpstreamRung {
+    providers: Vec<Provider>,
+    relay: Relay,
+}
+
+// === impl UpstreamRung ===
+
+impl UpstreamRung {
+    /// Answers from these providers, in the order of the configuration.
+    pub(crate) fn new(providers: Vec<Provider>, relay: Relay) -> Self {
+        Self { providers, relay }
+    }
+
+    /// Sends a call to its provider; of the body nothing changes but what was decided.
+    pub(super) async fn answer(
+        &self,
+        call: ModelCall,
+        target: UpstreamTarget,
+    ) -> Result<Response<Body>, CallError> {
+        let provider = &self.providers[target.index];
+        let mut edits = EditList::new();
+        if let Some(name) = &target.rename {
+            edits.replace_with_text(call.view.model.span.clone(), name);
+        }
+        let body = edits.apply(&call.body)?;
+        let response = send(provider, call.parts, body, &call.caller, &call.receipt).await?;
+        self.relay
+            .answer(call.endpoint, provider.name(), response, &call.receipt)
+            .await
+    }
+
+    /// Sends on what is not looked at.
+    pub(super) async fn pass(
+        &self,
+        asked: Asked,
+        index: usize,
+    ) -> Result<Response<Body>, CallError> {
+        let provider = &self.providers[index];
+        let Asked {
+            parts,
+            body,
+            caller,
+            receipt,
+            ..
+        } = asked;
+        let response = send(provider, parts, body, &caller, &receipt).await?;
+        Ok(Relay::unread(response))
+    }
+}
+
+async fn send(
+    provider: &Provider,
+    parts: Parts,
+    body: Bytes,
+    caller: &Caller,
+    receipt: &Receipt,
+) -> Result<Response<skinflint_upstream::ProviderBody>, CallError> {
+    let path = parts.uri.path_and_query().cloned();
+    let outbound = Outbound {
+        method: parts.method,
+        path: path.unwrap_or_else(|| PathAndQuery::from_static("/")),
+        headers: parts.headers,
+        body,
+        credential: credential(provider, caller),
+    };
+    receipt
+        .waiting(provider.send(outbound))
+        .await
+        .map_err(|error| CallError::Upstream {
+            name: provider.name().to_owned(),
+            fault: error.into(),
+        })
+}
+
+fn credential(provider: &Provider, caller: &Caller) -> Credential {
+    let passes_on = match caller.tenant.client_credentials {
+        ClientCredentials::Never => false,
+        ClientCredentials::WhenUnset => !provider.has_credential(),
+        ClientCredentials::Always => true,
+    };
+    if passes_on && caller.brings_credential {
+        Credential::Client
+    } else {
+        Credential::Own
+    }
+}

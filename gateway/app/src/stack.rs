@@ -1,0 +1,83 @@
+//! The request path, outermost layer first. Nothing outside this file adds a layer.
+
+use std::{convert::Infallible, sync::Arc};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use skinflint_policies::{Limits, Tenants, Timeouts};
+use tower::{ServiceBuilder, util::BoxCloneService};
+
+use crate::{
+    body::Body,
+    call::Asked,
+    error::CallError,
+    layers::{
+        admission::AdmissionLayer,
+        attribute::AttributeLayer,
+        authenticate::AuthenticateLayer,
+        catch_panic::CatchPanicLayer,
+        read::ReadLayer,
+        rescue::RescueLayer,
+        route::{RouteLayer, RouteMap},
+        telemetry::TelemetryLayer,
+    },
+    metrics::Metrics,
+    rungs::Rungs,
+};
+
+/// The whole stack, as a connection calls it.
+pub(crate) type CallService = BoxCloneService<Request<Incoming>, Response<Body>, Infallible>;
+
+/// What is known by the time a call's worth is decided; a seam that keeps types and compile times short.
+type SpendService = BoxCloneService<Asked, Response<Body>, CallError>;
+
+/// What the layers are made from.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// What a request may take up.
+    pub limits: Limits,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// Who may call.
+    pub tenants: Arc<Tenants>,
+    /// Which model goes where.
+    pub map: Arc<RouteMap>,
+    /// Where calls are counted.
+    pub metrics: Metrics,
+    /// What answers.
+    pub rungs: Rungs,
+}
+
+/// Assembles the request path.
+pub(crate) fn stack(parts: Parts) -> CallService {
+    let spend: SpendService = BoxCloneService::new(
+        ServiceBuilder::new()
+            // Before anything that costs: what is spent or saved below is spent or saved for a task.
+            .layer(AttributeLayer)
+            // Innermost of what decides: below it stands only what answers.
+            .layer(RouteLayer::new(parts.map))
+            .service(parts.rungs),
+    );
+    BoxCloneService::new(
+        ServiceBuilder::new()
+            // Outermost, so that a panic in any layer is still one answer and the connection goes on.
+            .layer(CatchPanicLayer)
+            // Before anything is remembered of a call: a flood must cost no more than a counter.
+            .layer(AdmissionLayer::new(
+                parts.limits.in_flight,
+                parts.metrics.clone(),
+            ))
+            // Around everything that can refuse, so that refusals have an id, a line and a count too.
+            .layer(TelemetryLayer::new(parts.metrics))
+            // The only place where an error becomes a status; below it, services fail with their errors.
+            .layer(RescueLayer)
+            // Before the body is read: who is not known may not make us hold megabytes.
+            .layer(AuthenticateLayer::new(parts.tenants))
+            // The last layer that waits for the client; all below see the whole request.
+            .layer(ReadLayer::new(&parts.limits, &parts.timeouts))
+            .service(spend),
+    )
+}
+
+#[cfg(test)]
+mod tests;

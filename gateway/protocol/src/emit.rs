@@ -1,0 +1,117 @@
+//! Answers made by the gateway itself, as the providers write them.
+
+mod chat;
+mod messages;
+mod models;
+mod responses;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::endpoint::Endpoint;
+use crate::json::encode;
+use crate::usage::Usage;
+
+pub use models::{ModelEntry, models_body};
+
+/// What an answer says about itself from the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// Names the answer; the protocol's prefix (`chatcmpl-`, `resp_`, `msg_`) is put before it.
+    pub id: String,
+    /// The model that answers.
+    pub model: String,
+    /// When the answer began, in seconds since 1970.
+    pub created_unix: u64,
+    /// Whether a chat stream ends with usage; the other protocols always tell.
+    pub include_usage: bool,
+}
+
+/// Why an answer that we made ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The model was done.
+    EndTurn,
+    /// The limit on output was reached.
+    MaxTokens,
+    /// This stop sequence of the request came up.
+    StopSequence(String),
+}
+
+/// Writes one answer: [`start`](Self::start), any number of [`delta`](Self::delta)s and
+/// [`finish`](Self::finish) for a stream, or [`body`](Self::body) alone.
+#[derive(Debug)]
+pub struct Emitter(Protocol);
+
+#[derive(Debug)]
+enum Protocol {
+    Chat(chat::Writer),
+    Responses(responses::Writer),
+    Messages(messages::Writer),
+}
+
+/// An endpoint that answers with something else than text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} does not answer with text")]
+pub struct NotGenerated(pub Endpoint);
+
+impl Emitter {
+    /// A writer for an answer in the endpoint's protocol.
+    pub fn new(endpoint: Endpoint, meta: Meta) -> Result<Self, NotGenerated> {
+        match endpoint {
+            Endpoint::ChatCompletions => Ok(Protocol::Chat(chat::Writer::new(meta))),
+            Endpoint::Responses => Ok(Protocol::Responses(responses::Writer::new(meta))),
+            Endpoint::Messages => Ok(Protocol::Messages(messages::Writer::new(meta))),
+            Endpoint::CountTokens | Endpoint::Embeddings => Err(NotGenerated(endpoint)),
+        }
+        .map(Self)
+    }
+
+    /// The events before the first text. Anthropic's tell the length of the prompt.
+    pub fn start(&mut self, prompt_tokens: u64) -> Bytes {
+        match &mut self.0 {
+            Protocol::Chat(writer) => writer.start(),
+            Protocol::Responses(writer) => writer.start(),
+            Protocol::Messages(writer) => writer.start(prompt_tokens),
+        }
+    }
+
+    /// The event of a piece of text.
+    pub fn delta(&mut self, text: &str) -> Bytes {
+        match &mut self.0 {
+            Protocol::Chat(writer) => writer.delta(text),
+            Protocol::Responses(writer) => writer.delta(text),
+            Protocol::Messages(writer) => writer.delta(text),
+        }
+    }
+
+    /// The events after the last text, up to the end of the stream.
+    pub fn finish(&mut self, stop: &Stop, usage: &Usage) -> Bytes {
+        match &mut self.0 {
+            Protocol::Chat(writer) => writer.finish(stop, usage),
+            Protocol::Responses(writer) => writer.finish(stop, usage),
+            Protocol::Messages(writer) => writer.finish(stop, usage),
+        }
+    }
+
+    /// The whole answer as one body.
+    pub fn body(&self, text: &str, stop: &Stop, usage: &Usage) -> Bytes {
+        match &self.0 {
+            Protocol::Chat(writer) => writer.body(text, stop, usage),
+            Protocol::Responses(writer) => writer.body(text, stop, usage),
+            Protocol::Messages(writer) => writer.body(text, stop, usage),
+        }
+    }
+}
+
+/// What `count_tokens` answers.
+pub fn count_tokens_body(input_tokens: u64) -> Bytes {
+    #[derive(Serialize)]
+    struct Body {
+        input_tokens: u64,
+    }
+    Bytes::from(encode(&Body { input_tokens }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! Content as the three generation protocols share it: a string, or a list of typed parts.
+
+use super::block::{Block, BlockKind, Role, Source};
+use super::error::ViewError;
+use super::node::Node;
+use super::{Tool, ToolChoice};
+use crate::json::{JsonKind, Span};
+
+const STRING_OR_PARTS: &str = "a string or an array of content parts";
+
+/// Collects the blocks of one message or item.
+pub(super) struct Reader<'b> {
+    pub(super) blocks: &'b mut Vec<Block>,
+    pub(super) source: Source,
+    pub(super) message: usize,
+}
+
+impl Reader<'_> {
+    pub(super) fn push(
+        &mut self,
+        role: Role,
+        kind: BlockKind,
+        span: Span,
+        text: Option<Span>,
+    ) -> &mut Block {
+        let at = self.blocks.len();
+        self.blocks.push(Block {
+            role,
+            kind,
+            span,
+            text,
+            source: self.source,
+            message: self.message,
+            part: None,
+            cache_control: false,
+        });
+        &mut self.blocks[at]
+    }
+
+    /// A value that must be a string and is a block by itself.
+    pub(super) fn literal(
+        &mut self,
+        role: Role,
+        kind: BlockKind,
+        node: &Node<'_, '_>,
+    ) -> Result<(), ViewError> {
+        let text = node.string_span()?;
+        self.push(role, kind, node.span(), Some(text));
+        Ok(())
+    }
+
+    /// A string or a list of parts.
+    pub(super) fn content(&mut self, role: Role, node: &Node<'_, '_>) -> Result<(), ViewError> {
+        if node.kind() == JsonKind::String {
+            return self.literal(role, text_kind(role), node);
+        }
+        for (index, part) in node.elements(STRING_OR_PARTS)?.enumerate() {
+            let first = self.blocks.len();
+            self.part(role, &part)?;
+            for block in &mut self.blocks[first..] {
+                block.part = Some(index);
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, role: Role, part: &Node<'_, '_>) -> Result<(), ViewError> {
+        let [kind, text, thinking, refusal, content, cache_control] = part.fields([
+            "type",
+            "text",
+            "thinking",
+            "refusal",
+            "content",
+            "cache_control",
+        ])?;
+        let kind = part.require(kind, "type", "a string")?.string()?;
+        let cache_control = cache_control.is_some();
+        let (kind, text) = match kind.as_ref() {
+            "tool_result" => {
+                self.tool_result(part, content.as_ref())?;
+                if let Some(last) = self.blocks.last_mut() {
+                    last.cache_control |= cache_control;
+                }
+                return Ok(());
+            }
+            "text" | "input_text" | "output_text" => (
+                text_kind(role),
+                Some(part.require(text, "text", "a string")?),
+            ),
+            "reasoning_text" | "summary_text" => (BlockKind::Thinking, text),
+            "thinking" => (BlockKind::Thinking, thinking),
+            "refusal" => (BlockKind::Refusal, refusal),
+            other => (kind_of(other), None),
+        };
+        let text = text.map(|text| text.string_span()).transpose()?;
+        let block = self.push(role, kind, part.span(), text);
+        block.cache_control = cache_control;
+        Ok(())
+    }
+
+    fn tool_result(
+        &mut self,
+        result: &Node<'_, '_>,
+        content: Option<&Node<'_, '_>>,
+    ) -> Result<(), ViewError> {
+        let before = self.blocks.len();
+        let text = match content {
+            Some(content) if content.kind() == JsonKind::String => Some(content.span()),
+            Some(content) => {
+                self.content(Role::Tool, content)?;
+                None
+            }
+            None => None,
+        };
+        if self.blocks.len() == before {
+            self.push(Role::Tool, BlockKind::ToolResult, result.span(), text);
+        }
+        Ok(())
+    }
+}
+
+/// Text within a tool's result is that result.
+fn text_kind(role: Role) -> BlockKind {
+    match role {
+        Role::Tool => BlockKind::ToolResult,
+        _ => BlockKind::Text,
+    }
+}
+
+fn kind_of(part: &str) -> BlockKind {
+    match part {
+        "image" | "image_url" | "input_image" | "computer_screenshot" => BlockKind::Image,
+        "audio" | "input_audio" => BlockKind::Audio,
+        "document" | "file" | "input_file" | "search_result" | "container_upload" => {
+            BlockKind::Document
+        }
+        "tool_use" => BlockKind::ToolUse,
+        "redacted_thinking" => BlockKind::RedactedThinking,
+        "server_tool_use" | "mcp_tool_use" => BlockKind::ServerTool,
+        _ if part.ends_with("_tool_result") => BlockKind::ServerTool,
+        _ => BlockKind::Other,
+    }
+}
+
+/// A string or a list of strings, as stop sequences are given.
+pub(super) fn strings(node: &Node<'_, '_>) -> Result<Vec<String>, ViewError> {
+    if node.kind() == JsonKind::String {
+        return Ok(vec![node.owned_string()?]);
+    }
+    node.elements("a string or an array of strings")?
+        .map(|element| element.owned_string())
+        .collect()
+}
+
+/// The tools on offer. `nested` names the members in which chat completions wrap a definition.
+pub(super) fn tools(
+    node: &Node<'_, '_>,
+    nested: [&'static str; 2],
+) -> Result<Vec<Tool>, ViewError> {
+    node.elements("an array of tools")?
+        .map(|tool| {
+            let [name, kind, cache_control, first, second] =
+                tool.fields(["name", "type", "cache_control", nested[0], nested[1]])?;
+            let wrapped = match first.or(second) {
+                Some(definition) => {
+                    let [name] = definition.fields(["name"])?;
+                    Some(
+                        definition
+                            .require(name, "name", "a tool name")?
+                            .owned_string()?,
+                    )
+                }
+                None => None,
+            };
+            let name = match (wrapped, name.or(kind)) {
+                (Some(name), _) => name,
+                (None, name) => tool.require(name, "name", "a tool name")?.owned_string()?,
+            };
+            Ok(Tool {
+                name,
+                span: tool.span(),
+                cache_control: cache_control.is_some(),
+            })
+        })
+        .collect()
+}
+
+/// A tool choice: a word, or an object whose type is one.
+pub(super) fn tool_choice(node: &Node<'_, '_>) -> Result<ToolChoice, ViewError> {
+    const EXPECTED: &str = "a string or an object";
+    let (word, mode) = match node.kind() {
+        JsonKind::String => (node.string()?, None),
+        JsonKind::Object => {
+            let [kind, mode, allowed] = node.fields(["type", "mode", "allowed_tools"])?;
+            let kind = node.require(kind, "type", "a string")?.string()?;
+            let wrapped = match &allowed {
+                Some(allowed) => allowed.fields(["mode"])?[0]
+                    .map(|mode| mode.owned_string())
+                    .transpose()?,
+                None => None,
+            };
+            let mode = mode.map(|mode| mode.owned_string()).transpose()?;
+            (kind, wrapped.or(mode))
+        }
+        _ => return Err(node.unexpected(EXPECTED)),
+    };
+    let word = match mode {
+        Some(mode) if word == "allowed_tools" => mode.into(),
+        _ => word,
+    };
+    Ok(match word.as_ref() {
+        "auto" => ToolChoice::Auto,
+        "none" => ToolChoice::None,
+        "required" | "any" => ToolChoice::Required,
+        _ => ToolChoice::Named,
+    })
+}

@@ -1,0 +1,259 @@
+//! Reading an answer as it passes: usage, identity, how it ended.
+//!
+//! A tap never changes what it sees. It parses each event once and keeps a few words of it.
+
+mod chat;
+mod messages;
+mod responses;
+
+use crate::endpoint::{Dialect, Endpoint};
+use crate::json::{Document, JsonError, JsonLimits, Value};
+use crate::sse::Event;
+use crate::usage::{Usage, UsageReport};
+
+/// Answers are bounded in bytes by whoever reads them; a list of embeddings has many values.
+const ANSWER_LIMITS: JsonLimits = JsonLimits {
+    max_depth: 128,
+    max_values: usize::MAX,
+};
+
+/// Why an answer ended, in one vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopReason {
+    /// The model was done.
+    EndTurn,
+    /// The limit on output, or the context window, was reached.
+    MaxTokens,
+    /// A stop sequence of the request came up.
+    StopSequence,
+    /// The model asks for a tool.
+    ToolUse,
+    /// The provider held the rest back, or the model declined.
+    Refusal,
+    /// The provider paused a long turn, to be sent back as it is.
+    Pause,
+    /// Something that this version does not know.
+    Other,
+}
+
+/// What an answer says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The provider's id of the answer.
+    pub id: Option<String>,
+    /// The model that answered, which can be more precise than the one asked for.
+    pub model: Option<String>,
+    /// Why the answer ended.
+    pub stop_reason: Option<StopReason>,
+    /// Usage as reported so far.
+    pub report: UsageReport,
+    /// Whether the answer reached its end, good or bad.
+    pub is_complete: bool,
+    /// Whether the answer is, or turned into, an error.
+    pub has_error: bool,
+}
+
+impl Outcome {
+    fn new(dialect: Dialect) -> Self {
+        Self {
+            id: None,
+            model: None,
+            stop_reason: None,
+            report: UsageReport::new(dialect),
+            is_complete: false,
+            has_error: false,
+        }
+    }
+
+    /// Usage in normal form; none when the provider did not say.
+    pub fn usage(&self) -> Option<Usage> {
+        self.report.usage()
+    }
+
+    /// Keeps id and model where an answer names them.
+    fn identify(&mut self, answer: Value<'_>) {
+        keep(&mut self.id, answer.get("id"));
+        keep(&mut self.model, answer.get("model"));
+    }
+
+    fn account(&mut self, usage: Option<Value<'_>>) {
+        if let Some(usage) = usage {
+            let report = UsageReport::read(self.report.dialect(), usage);
+            self.report.update(report);
+        }
+    }
+}
+
+/// The first text stays; comparing spares a stream the copy at every event.
+fn keep(slot: &mut Option<String>, value: Option<Value<'_>>) {
+    if slot.is_none() {
+        *slot = value
+            .and_then(|value| value.as_str())
+            .filter(|text| !text.is_empty())
+            .map(String::from);
+    }
+}
+
+fn has_text(value: Option<Value<'_>>) -> bool {
+    value
+        .and_then(|value| value.as_str())
+        .is_some_and(|text| !text.is_empty())
+}
+
+/// A member that is neither absent nor `null`.
+fn present<'d>(object: Value<'d>, key: &str) -> Option<Value<'d>> {
+    object.get(key).filter(|value| !value.is_null())
+}
+
+/// What an event was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// A piece of the answer: text, reasoning, a tool call.
+    Delta,
+    /// Usage and nothing else: the chunk that a chat stream has only when it was asked for.
+    UsageOnly,
+    /// Frame-work: starts, stops, pings.
+    Other,
+    /// The last event of the protocol.
+    Terminal,
+    /// The provider reports an error within the stream.
+    Error,
+}
+
+/// An answer that is not in its protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TapError {
+    /// Not JSON.
+    #[error("the answer is not json")]
+    NotJson(#[from] JsonError),
+    /// JSON, but no object.
+    #[error("the answer is {found}, expected an object")]
+    NotAnObject {
+        /// What it is instead.
+        found: &'static str,
+    },
+}
+
+/// Watches a streamed answer.
+#[derive(Debug)]
+pub struct StreamTap {
+    endpoint: Endpoint,
+    outcome: Outcome,
+    choices: chat::Choices,
+    last_sequence: Option<u64>,
+}
+
+impl StreamTap {
+    /// A tap at the start of an answer.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            outcome: Outcome::new(endpoint.dialect()),
+            choices: chat::Choices::default(),
+            last_sequence: None,
+        }
+    }
+
+    /// Reads the next event. Events after the terminal one count: some providers send usage there.
+    pub fn observe(&mut self, event: &Event) -> Result<Progress, TapError> {
+        let data = event.data.trim_ascii();
+        if data.is_empty() {
+            return Ok(Progress::Other);
+        }
+        if data == b"[DONE]" {
+            return Ok(match self.endpoint {
+                Endpoint::ChatCompletions => {
+                    self.outcome.is_complete = true;
+                    Progress::Terminal
+                }
+                _ => Progress::Other,
+            });
+        }
+        let document = Document::parse(data, ANSWER_LIMITS)?;
+        let root = object(&document)?;
+        Ok(match self.endpoint {
+            Endpoint::Responses => {
+                if let Some(sequence) = root.get("sequence_number").and_then(|n| n.as_u64()) {
+                    self.last_sequence = Some(sequence);
+                }
+                responses::event(&mut self.outcome, root)
+            }
+            Endpoint::Messages | Endpoint::CountTokens => messages::event(&mut self.outcome, root),
+            Endpoint::ChatCompletions | Endpoint::Embeddings => {
+                chat::event(&mut self.outcome, &mut self.choices, root)
+            }
+        })
+    }
+
+    /// All that the answer has said about itself.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Usage in normal form; none while the provider has not said.
+    pub fn usage(&self) -> Option<Usage> {
+        self.outcome.usage()
+    }
+
+    /// The provider's id of the answer.
+    pub fn response_id(&self) -> Option<&str> {
+        self.outcome.id.as_deref()
+    }
+
+    /// The model that answers.
+    pub fn model(&self) -> Option<&str> {
+        self.outcome.model.as_deref()
+    }
+
+    /// Why the answer ended.
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        self.outcome.stop_reason
+    }
+
+    /// Whether the answer has ended: its terminal event came, or every choice is finished.
+    pub fn is_complete(&self) -> bool {
+        self.outcome.is_complete
+    }
+
+    /// Whether the provider reported an error within the stream.
+    pub fn saw_error(&self) -> bool {
+        self.outcome.has_error
+    }
+
+    /// The last `sequence_number` of a responses stream, which an added event goes on from.
+    pub fn last_sequence(&self) -> Option<u64> {
+        self.last_sequence
+    }
+}
+
+/// Reads an answer that came as one body.
+pub fn body_tap(endpoint: Endpoint, body: &[u8]) -> Result<Outcome, TapError> {
+    let document = Document::parse(body, ANSWER_LIMITS)?;
+    let root = object(&document)?;
+    let mut outcome = Outcome::new(endpoint.dialect());
+    outcome.is_complete = true;
+    outcome.has_error = present(root, "error").is_some();
+    outcome.identify(root);
+    // The token count that count_tokens answers with is no usage: nothing is billed.
+    outcome.account(root.get("usage"));
+    match endpoint {
+        Endpoint::ChatCompletions => chat::body(&mut outcome, root),
+        Endpoint::Responses => responses::body(&mut outcome, root),
+        Endpoint::Messages => messages::body(&mut outcome, root),
+        Endpoint::CountTokens | Endpoint::Embeddings => {}
+    }
+    Ok(outcome)
+}
+
+fn object<'d>(document: &'d Document<'_>) -> Result<Value<'d>, TapError> {
+    let root = document.root();
+    match root.as_object() {
+        Some(_) => Ok(root),
+        None => Err(TapError::NotAnObject {
+            found: root.kind().as_str(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+use bytes::Bytes;
+
+use super::*;
+
+fn event(data: &str) -> Event {
+    Event {
+        name: None,
+        data: Bytes::copy_from_slice(data.as_bytes()),
+        id: None,
+    }
+}
+
+/// Feeds events, one a line, and gives what each was.
+fn watch(endpoint: Endpoint, lines: &str) -> (StreamTap, Vec<Progress>) {
+    let mut tap = StreamTap::new(endpoint);
+    let progress = lines
+        .lines()
+        .map(|line| tap.observe(&event(line.trim())).unwrap())
+        .collect();
+    (tap, progress)
+}
+
+use Progress::{Delta, Error, Other, Terminal, UsageOnly};
+
+#[test]
+fn a_chat_stream_tells_its_usage_before_the_end() {
+    let (tap, progress) = watch(
+        Endpoint::ChatCompletions,
+        r#"{"id":"","choices":[],"prompt_filter_results":[]}
+        {"id":"c-1","model":"gpt-6-2026","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}
+        {"id":"c-1","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}],"usage":null}
+        {"id":"c-1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}
+        {"id":"c-1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}
+        [DONE]"#,
+    );
+    assert_eq!(progress, [Other, Other, Delta, Other, UsageOnly, Terminal]);
+    assert_eq!(tap.response_id(), Some("c-1"));
+    assert_eq!(tap.model(), Some("gpt-6-2026"));
+    assert_eq!(tap.stop_reason(), Some(StopReason::EndTurn));
+    assert!(tap.is_complete());
+    assert!(!tap.saw_error());
+    let usage = tap.usage().unwrap();
+    assert_eq!((usage.fresh_input, usage.output), (9, 2));
+}
+
+#[test]
+fn a_chat_stream_is_complete_when_every_choice_is_finished() {
+    let chunk = |index: u32, reason: &str| {
+        event(&format!(
+            r#"{{"choices":[{{"index":{index},"delta":{{"content":"a"}},"finish_reason":{reason}}}]}}"#
+        ))
+    };
+    let mut tap = StreamTap::new(Endpoint::ChatCompletions);
+    for (index, reason, complete) in [
+        (0, "null", false),
+        (200, "null", false),
+        (0, r#""length""#, false),
+        (200, r#""stop""#, true),
+    ] {
+        assert_eq!(tap.observe(&chunk(index, reason)), Ok(Delta));
+        assert_eq!(tap.is_complete(), complete, "{index} {reason}");
+    }
+    assert_eq!(tap.usage(), None);
+}
+
+#[test]
+fn usage_after_the_end_still_counts_and_is_not_added_up() {
+    let (tap, progress) = watch(
+        Endpoint::ChatCompletions,
+        r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"prompt_tokens":5,"completion_tokens":1}}
+        {"choices":[{"index":0,"delta":{"content":"b"}}],"usage":{"prompt_tokens":5,"completion_tokens":2}}
+        [DONE]
+        {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":3}}"#,
+    );
+    assert_eq!(progress, [Delta, Delta, Terminal, UsageOnly]);
+    let usage = tap.usage().unwrap();
+    assert_eq!((usage.fresh_input, usage.output), (5, 3));
+}
+
+#[test]
+fn pieces_of_every_sort_are_deltas() {
+    for delta in [
+        r#"{"content":"a"}"#,
+        r#"{"reasoning_content":"a"}"#,
+        r#"{"reasoning":"a"}"#,
+        r#"{"refusal":"a"}"#,
+        r#"{"tool_calls":[{"index":0,"function":{"arguments":"{"}}]}"#,
+        r#"{"audio":{"data":"AA=="}}"#,
+    ] {
+        let chunk = format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
+        let (_, progress) = watch(Endpoint::ChatCompletions, &chunk);
+        assert_eq!(progress, [Delta], "{delta}");
+    }
+    let empty = r#"{"choices":[{"index":0,"delta":{"content":null,"refusal":null,"tool_calls":null}}]}"#;
+    assert_eq!(watch(Endpoint::ChatCompletions, empty).1, [Other]);
+}
+
+#[test]
+fn a_message_stream_merges_its_usage() {
+    let (tap, progress) = watch(
+        Endpoint::Messages,
+        r#"{"type":"message_start","message":{"id":"msg_1","model":"claude-x","usage":{"input_tokens":25,"cache_read_input_tokens":10,"output_tokens":1}}}
+        {"type":"ping"}
+        {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}
+        {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}
+        {"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"EqQ="}}
+        {"type":"content_block_stop","index":0}
+        {"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":15}}
+        {"type":"message_stop"}"#,
+    );
+    assert_eq!(
+        progress,
+        [Other, Other, Other, Delta, Delta, Other, Other, Terminal]
+    );
+    assert_eq!(tap.response_id(), Some("msg_1"));
+    assert_eq!(tap.stop_reason(), Some(StopReason::ToolUse));
+    assert!(tap.is_complete());
+    let usage = tap.usage().unwrap();
+    assert_eq!((usage.fresh_input, usage.cache_read), (25, 10));
+    assert_eq!(usage.output, 15);
+}
+
+#[test]
+fn a_response_stream_tells_all_in_its_last_event() {
+    let (tap, progress) = watch(
+        Endpoint::Responses,
+        r#"{"type":"response.created","sequence_number":0,"response":{"id":"resp_1","model":"gpt-6","status":"in_progress","usage":null}}
+        {"type":"response.output_item.added","sequence_number":1,"item":{"type":"function_call"}}
+        {"type":"response.function_call_arguments.delta","sequence_number":2,"delta":"{}"}
+        {"type":"response.completed","sequence_number":3,"response":{"status":"completed","error":null,"output":[{"type":"function_call"}],"tool_usage":{"web_search":{"num_requests":2}},"usage":{"input_tokens":7,"output_tokens":3}}}
+        [DONE]"#,
+    );
+    assert_eq!(progress, [Other, Other, Delta, Terminal, Other]);
+    assert_eq!(tap.response_id(), Some("resp_1"));
+    assert_eq!(tap.stop_reason(), Some(StopReason::ToolUse));
+    assert_eq!(tap.last_sequence(), Some(3));
+    assert!(tap.is_complete() && !tap.saw_error());
+    let usage = tap.usage().unwrap();
+    assert_eq!((usage.fresh_input, usage.output), (7, 3));
+    assert_eq!(usage.server_tool_uses, 2);
+}
+
+#[test]
+fn a_failed_response_is_complete_and_an_error() {
+    let (tap, progress) = watch(
+        Endpoint::Responses,
+        r#"{"type":"response.failed","response":{"id":"resp_1","status":"failed","error":{"code":"server_error"}}}"#,
+    );
+    assert_eq!(progress, [Terminal]);
+    assert!(tap.is_complete() && tap.saw_error());
+}
+
+#[test]
+fn an_error_within_a_stream_is_told() {
+    for (endpoint, data) in [
+        (
+            Endpoint::ChatCompletions,
+            r#"{"error":{"message":"overloaded","type":"server_error"}}"#,
+        ),
+        (
+            Endpoint::Messages,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+        ),
+        (
+            Endpoint::Messages,
+            r#"{"error":{"message":"no type"}}"#,
+        ),
+        (
+            Endpoint::Responses,
+            r#"{"type":"error","code":"server_error","message":"no","sequence_number":3}"#,
+        ),
+        (Endpoint::Responses, r#"{"error":{"message":"no"}}"#),
+    ] {
+        let (tap, progress) = watch(endpoint, data);
+        assert_eq!(progress, [Error], "{data}");
+        assert!(tap.saw_error());
+        assert!(!tap.is_complete());
+    }
+}
+
+#[test]
+fn garbage_is_noticed() {
+    let mut tap = StreamTap::new(Endpoint::ChatCompletions);
+    assert!(matches!(
+        tap.observe(&event("<html>")),
+        Err(TapError::NotJson(_))
+    ));
+    assert!(matches!(
+        tap.observe(&event(r#"{"choices":["#)),
+        Err(TapError::NotJson(_))
+    ));
+    assert_eq!(
+        tap.observe(&event("[1]")),
+        Err(TapError::NotAnObject { found: "an array" })
+    );
+    assert_eq!(tap.observe(&event(" ")), Ok(Other));
+    assert!(!tap.is_complete());
+}
+
+#[test]
+fn shapes_that_are_not_known_do_no_harm() {
+    for endpoint in Endpoint::ALL {
+        for data in [
+            "{}",
+            r#"{"type":7,"choices":{},"usage":[],"message":1,"response":null,"delta":"x"}"#,
+            r#"{"choices":[1,null,{"delta":[],"finish_reason":{}}]}"#,
+            r#"{"type":"message_start"}"#,
+            r#"{"type":"response.something_new"}"#,
+        ] {
+            let (tap, progress) = watch(endpoint, data);
+            assert_eq!(progress, [Other], "{endpoint} {data}");
+            assert_eq!(tap.usage(), None);
+        }
+    }
+}
+
+#[test]
+fn bodies_are_read_like_streams() {
+    let chat = body_tap(
+        Endpoint::ChatCompletions,
+        br#"{"id":"c-1","model":"m","choices":[{"index":0,"message":{"content":"a"},"finish_reason":"length"}],
+            "usage":{"prompt_tokens":3,"completion_tokens":4}}"#,
+    )
+    .unwrap();
+    assert_eq!(chat.stop_reason, Some(StopReason::MaxTokens));
+    assert_eq!(chat.usage().unwrap().output, 4);
+    assert!(chat.is_complete && !chat.has_error);
+
+    let message = body_tap(
+        Endpoint::Messages,
+        br#"{"id":"msg_1","type":"message","model":"m","content":[],"stop_reason":"pause_turn",
+            "usage":{"input_tokens":3,"output_tokens":4}}"#,
+    )
+    .unwrap();
+    assert_eq!(message.stop_reason, Some(StopReason::Pause));
+    assert_eq!(message.id.as_deref(), Some("msg_1"));
+
+    let counted = body_tap(Endpoint::CountTokens, br#"{"input_tokens":14}"#).unwrap();
+    assert_eq!(counted.usage(), None);
+
+    let embedded = body_tap(
+        Endpoint::Embeddings,
+        br#"{"object":"list","model":"e","data":[{"embedding":[0.1,-2e-3]}],
+            "usage":{"prompt_tokens":8,"total_tokens":8}}"#,
+    )
+    .unwrap();
+    let usage = embedded.usage().unwrap();
+    assert_eq!((usage.fresh_input, usage.output), (8, 0));
+
+    let error = body_tap(Endpoint::Messages, br#"{"type":"error","error":{}}"#).unwrap();
+    assert!(error.has_error);
+    assert!(body_tap(Endpoint::Messages, b"upstream request timeout").is_err());
+}
+
+#[test]
+fn a_response_ends_for_the_reason_that_it_gives() {
+    let reason = |response: &str| {
+        body_tap(Endpoint::Responses, response.as_bytes())
+            .unwrap()
+            .stop_reason
+    };
+    for (response, expected) in [
+        (
+            r#"{"status":"completed","output":[{"type":"message"}]}"#,
+            Some(StopReason::EndTurn),
+        ),
+        (
+            r#"{"status":"completed","output":[{"type":"reasoning"},{"type":"custom_tool_call"}]}"#,
+            Some(StopReason::ToolUse),
+        ),
+        (
+            r#"{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"}}"#,
+            Some(StopReason::MaxTokens),
+        ),
+        (
+            r#"{"status":"incomplete","incomplete_details":{"reason":"content_filter"}}"#,
+            Some(StopReason::Refusal),
+        ),
+        (r#"{"status":"failed"}"#, Some(StopReason::Other)),
+        (r#"{"status":"queued"}"#, None),
+    ] {
+        assert_eq!(reason(response), expected, "{response}");
+    }
+}

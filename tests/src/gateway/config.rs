@@ -1,0 +1,199 @@
+//! The configuration that a test wants. See [`GatewayBuilder`].
+
+use std::{collections::BTreeMap, fmt::Write, path::PathBuf, sync::Once};
+
+use tempfile::TempDir;
+
+use super::{Gateway, binary};
+use crate::FakeProvider;
+
+/// Environment variables of the upstreams' keys, and canaries as their values: they must reach the provider and nothing else.
+pub(crate) const UPSTREAM_KEYS: [(&str, &str); 2] = [
+    ("FAKE_OPENAI_KEY", "canary-openai-upstream-key"),
+    ("FAKE_ANTHROPIC_KEY", "canary-anthropic-upstream-key"),
+];
+
+/// Collects a configuration, writes it to a new folder and starts the gateway on it.
+#[derive(Debug, Default)]
+pub struct GatewayBuilder {
+    /// Section, field, value as TOML.
+    fields: BTreeMap<String, BTreeMap<String, String>>,
+    upstreams: Vec<(String, String, String)>,
+    models: Vec<(String, String, Option<String>)>,
+    files: Vec<(PathBuf, Vec<u8>)>,
+    environment: Vec<(String, String)>,
+    providers: Vec<FakeProvider>,
+    root_certificate: Option<Vec<u8>>,
+}
+
+impl GatewayBuilder {
+    /// Both listeners on port 0, no local model, no upstream.
+    pub fn new() -> Self {
+        let mut builder = Self::default()
+            .field("listen", "calls", "\"127.0.0.1:0\"")
+            .field("listen", "admin", "\"127.0.0.1:0\"")
+            .field("local", "enabled", "false");
+        builder.environment = UPSTREAM_KEYS
+            .map(|(name, key)| (name.into(), key.into()))
+            .into();
+        builder
+    }
+
+    /// Sets a field of a section; `value` is TOML. The empty section is the top of the file.
+    pub fn field(mut self, section: &str, name: &str, value: &str) -> Self {
+        self.fields
+            .entry(section.into())
+            .or_default()
+            .insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets a field of `[limits]`; `value` is TOML.
+    pub fn limit(self, name: &str, value: &str) -> Self {
+        self.field("limits", name, value)
+    }
+
+    /// Sets a field of `[timeouts]`, for example to `1s`.
+    pub fn timeout(self, name: &str, value: &str) -> Self {
+        self.field("timeouts", name, &format!("{value:?}"))
+    }
+
+    /// Points the usual upstreams and models at `url`; see [`Gateway::builder`].
+    pub fn upstreams_at(mut self, url: &str) -> Self {
+        self.upstreams.clear();
+        self.models.clear();
+        self.upstream("fake-openai", "openai", url)
+            .upstream("fake-anthropic", "anthropic", url)
+            .model("gpt-*", "fake-openai", None)
+            .model("text-embedding-*", "fake-openai", None)
+            .model("claude-*", "fake-anthropic", None)
+    }
+
+    /// Adds an upstream whose key is in the environment variable of its protocol.
+    pub fn upstream(mut self, name: &str, protocol: &str, url: &str) -> Self {
+        self.upstreams
+            .push((name.into(), protocol.into(), url.into()));
+        self
+    }
+
+    /// Adds a model, sent upstream as `rename` when that is given.
+    pub fn model(mut self, name: &str, upstream: &str, rename: Option<&str>) -> Self {
+        self.models
+            .push((name.into(), upstream.into(), rename.map(Into::into)));
+        self
+    }
+
+    /// Adds a tenant file `NAME.toml`.
+    pub fn tenant(self, name: &str, text: &str) -> Self {
+        let path = format!("policies/{name}.toml");
+        self.field("", "policies", "\"policies\"").file(&path, text)
+    }
+
+    /// Adds a file beside the configuration.
+    pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.files.push((path.into(), content.into()));
+        self
+    }
+
+    /// Serves TLS with this certificate and key (PEM); the harness's client trusts the certificate.
+    pub fn tls(mut self, certificate: &str, key: &str) -> Self {
+        self.root_certificate = Some(certificate.into());
+        self.field("listen", "tls", r#"{ cert = "cert.pem", key = "key.pem" }"#)
+            .file("cert.pem", certificate)
+            .file("key.pem", key)
+    }
+
+    /// Sets an environment variable of the gateway.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Has [`Gateway::finish`] look for open streams at `provider`.
+    pub fn watch(mut self, provider: &FakeProvider) -> Self {
+        self.providers.push(provider.clone());
+        self
+    }
+
+    /// The file `skinflint.toml`.
+    pub fn toml(&self) -> String {
+        let mut text = String::new();
+        for (section, fields) in &self.fields {
+            if !section.is_empty() {
+                let _ = writeln!(text, "[{section}]");
+            }
+            for (name, value) in fields {
+                let _ = writeln!(text, "{name} = {value}");
+            }
+        }
+        for (name, protocol, url) in &self.upstreams {
+            let key = format!("FAKE_{}_KEY", protocol.to_uppercase());
+            let _ = writeln!(
+                text,
+                "[[upstream]]\nname = {name:?}\nprotocol = {protocol:?}\nbase_url = {url:?}\napi_key_env = {key:?}"
+            );
+        }
+        for (name, upstream, rename) in &self.models {
+            let _ = writeln!(text, "[[model]]\nname = {name:?}\nupstream = {upstream:?}");
+            if let Some(rename) = rename {
+                let _ = writeln!(text, "rename = {rename:?}");
+            }
+        }
+        text
+    }
+
+    /// Writes the configuration and its files to a new folder.
+    ///
+    /// # Panics
+    /// If the folder cannot be written.
+    pub fn write(&self) -> TempDir {
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        let write = |path: &PathBuf, content: &[u8]| {
+            let path = directory.path().join(path);
+            let parent = path.parent().expect("a file has a folder");
+            std::fs::create_dir_all(parent).expect("make the folder");
+            std::fs::write(path, content).expect("write the file");
+        };
+        write(&"skinflint.toml".into(), self.toml().as_bytes());
+        for (path, content) in &self.files {
+            write(path, content);
+        }
+        directory
+    }
+
+    /// Starts the gateway, and waits until both listeners are up.
+    ///
+    /// # Panics
+    /// If it does not come up; its log is in the text.
+    pub async fn start(self) -> Gateway {
+        let directory = self.write();
+        let mut command = binary::hermetic(directory.path());
+        command
+            .args(["serve", "--config", "skinflint.toml"])
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let scheme = if self.root_certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let client = client(self.root_certificate.as_deref());
+        Gateway::spawn(command, directory, scheme, self.providers, client).await
+    }
+}
+
+/// A client that shows what the gateway sent: no redirects, no proxies, no content decoding.
+pub(crate) fn client(root_certificate: Option<&[u8]>) -> reqwest::Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // An error means that the test has installed one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    let roots =
+        root_certificate.map(|pem| reqwest::Certificate::from_pem(pem).expect("a PEM certificate"));
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_only(roots)
+        .build()
+        .expect("a client")
+}
