@@ -81,13 +81,14 @@ impl Drop for Shared {
 impl Engine {
     /// Reads the file and starts the threads. Blocks for about a second per gigabyte.
     pub fn load(path: &Path, options: EngineOptions) -> Result<Self, LoadError> {
-        let fail = |fault| LoadError::new(path, fault);
-        let mut gguf = GgufFile::open(path).map_err(fail)?;
-        let architecture = Architecture::of(&gguf).map_err(fail)?;
-        let tokenizer = Tokenizer::load(&mut gguf).map_err(fail)?;
-        let model = architecture
-            .load(&mut gguf, tokenizer.size())
-            .map_err(fail)?;
+        Self::load_file(path, options).map_err(|fault| LoadError::new(path, fault))
+    }
+
+    fn load_file(path: &Path, options: EngineOptions) -> Result<Self, LoadFault> {
+        let mut gguf = GgufFile::open(path)?;
+        let architecture = Architecture::of(&gguf)?;
+        let tokenizer = Tokenizer::load(&mut gguf)?;
+        let model = architecture.load(&mut gguf, tokenizer.size())?;
         let limit = options.context_limit.map_or(u32::MAX, NonZeroU32::get);
         let info = ModelInfo {
             context_length: model.context_length().min(limit),
@@ -97,7 +98,7 @@ impl Engine {
             file_bytes: gguf.file_bytes(),
             base_model: !gguf.has("tokenizer.chat_template"),
         };
-        Self::start(info, tokenizer, model, options.threads, options.max_queue).map_err(fail)
+        Self::start(info, tokenizer, model, options.threads, options.max_queue)
     }
 
     fn start(

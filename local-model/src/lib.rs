@@ -4,6 +4,8 @@ mod catalog;
 mod checksum;
 mod engine;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod gguf;
 mod model;
 mod pull;

@@ -2,13 +2,15 @@
 
 use std::{convert::Infallible, sync::Arc};
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use skinflint_policies::{Limits, Tenants, Timeouts};
 use tower::{ServiceBuilder, util::BoxCloneService};
 
 use crate::{
-    body::Body,
+    body::{Body, BoxError},
     call::Asked,
     error::CallError,
     layers::{
@@ -26,7 +28,7 @@ use crate::{
 };
 
 /// The whole stack, as a connection calls it.
-pub(crate) type CallService = BoxCloneService<Request<Incoming>, Response<Body>, Infallible>;
+pub(crate) type CallService<B = Incoming> = BoxCloneService<Request<B>, Response<Body>, Infallible>;
 
 /// What is known by the time a call's worth is decided; a seam that keeps types and compile times short.
 type SpendService = BoxCloneService<Asked, Response<Body>, CallError>;
@@ -49,7 +51,11 @@ pub(crate) struct Parts {
 }
 
 /// Assembles the request path.
-pub(crate) fn stack(parts: Parts) -> CallService {
+pub(crate) fn stack<B>(parts: Parts) -> CallService<B>
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
     let spend: SpendService = BoxCloneService::new(
         ServiceBuilder::new()
             // Before anything that costs: what is spent or saved below is spent or saved for a task.

@@ -76,11 +76,14 @@ impl Outcome {
         keep(&mut self.model, answer.get("model"));
     }
 
-    fn account(&mut self, usage: Option<Value<'_>>) {
-        if let Some(usage) = usage {
-            let report = UsageReport::read(self.report.dialect(), usage);
-            self.report.update(report);
-        }
+    /// Takes in a `usage` member; false when it says nothing.
+    fn account(&mut self, usage: Option<Value<'_>>) -> bool {
+        let Some(usage) = usage else {
+            return false;
+        };
+        let report = UsageReport::read(self.report.dialect(), usage);
+        self.report.update(report);
+        !report.is_empty()
     }
 }
 

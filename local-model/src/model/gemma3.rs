@@ -291,3 +291,6 @@ fn vector(
     let weight = gguf.tensor(name, &[size])?;
     weight.dequantize(&Device::Cpu).map_err(LoadFault::Corrupt)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use candle_core::quantized::GgmlDType;
+use candle_core::quantized::gguf_file::Value;
+
+use super::*;
+use crate::fixture::{self, Fixture};
+
+/// Texts that are hard on a tokenizer.
+const TEXTS: &[&str] = &[
+    "",
+    " ",
+    "the thing in the bath",
+    "  two   three    four spaces",
+    "trailing space ",
+    "\n\n\n\n\n\nmany\n\nnewlines\n",
+    "\ttabs\t\tand\r\nreturns",
+    "<b>bold</b> <unknown> <table><tr><td>cell</td></tr></table>",
+    "fn main() {\n    println!(\"{}\", a[0] << 2);\n}\n",
+    "日本語とカタカナ、漢字。한국어 中文",
+    "emoji 👩‍👩‍👧‍👦 🇫🇷 👍🏽 and é combining",
+    "<eos><bos><pad> are text, <0x0A> too",
+    "Ünïcödé ßtraße Ωμέγα עברית العربية",
+    "\u{0}\u{7f}\u{fffd}\u{10ffff}",
+    "https://example.org/a?b=c&d=%20#e 3.14159 1e-9 0xDEADBEEF",
+];
+
+fn encode(tokenizer: &Tokenizer, text: &str) -> Vec<TokenId> {
+    let mut tokens = Vec::new();
+    tokenizer.encode_into(text, &mut tokens);
+    tokens
+}
+
+fn pieces<'a>(tokenizer: &'a Tokenizer, text: &str) -> Vec<&'a str> {
+    encode(tokenizer, text)
+        .into_iter()
+        .map(|token| tokenizer.vocabulary.piece(token))
+        .collect()
+}
+
+/// Decodes as an answer is decoded: token by token.
+fn decode(tokenizer: &Tokenizer, tokens: &[TokenId]) -> String {
+    let mut detokenizer = Detokenizer::default();
+    let mut text: String = tokens
+        .iter()
+        .map(|&token| detokenizer.push(tokenizer, token))
+        .collect();
+    text.push_str(&detokenizer.finish());
+    text
+}
+
+#[test]
+fn merges_the_best_pair_first() {
+    let tokenizer = fixture::tokenizer();
+    assert_eq!(pieces(&tokenizer, "the thing"), ["the", "▁t", "h", "ing"]);
+    assert_eq!(pieces(&tokenizer, " the"), ["▁the"]);
+}
+
+#[test]
+fn user_defined_pieces_are_cut_out_first_and_longest() {
+    let tokenizer = fixture::tokenizer();
+    assert_eq!(pieces(&tokenizer, "a\n\n\n\nb"), ["a", "\n\n\n", "\n", "b"]);
+    assert_eq!(pieces(&tokenizer, "<b>the</b>"), ["<b>", "the", "</b>"]);
+    assert_eq!(pieces(&tokenizer, "a    the"), ["a", "   ", "▁the"]);
+}
+
+#[test]
+fn what_no_piece_covers_becomes_bytes() {
+    let tokenizer = fixture::tokenizer();
+    assert_eq!(pieces(&tokenizer, "aéa"), ["a", "<0xC3>", "<0xA9>", "a"]);
+}
+
+#[test]
+fn control_tokens_cannot_be_forged() {
+    let tokenizer = fixture::tokenizer();
+    let tokens = tokenizer.encode_prompt("<eos><bos>");
+    assert_eq!(tokens[0], 2);
+    assert!(tokens[1..].iter().all(|&token| token > 3), "{tokens:?}");
+}
+
+#[test]
+fn decoding_gives_the_text_back() {
+    let tokenizer = fixture::tokenizer();
+    for text in TEXTS {
+        assert_eq!(decode(&tokenizer, &encode(&tokenizer, text)), *text);
+    }
+}
+
+#[test]
+fn characters_come_out_whole() {
+    let tokenizer = fixture::tokenizer();
+    let mut detokenizer = Detokenizer::default();
+    let out: Vec<String> = encode(&tokenizer, "a👍b")
+        .into_iter()
+        .map(|token| detokenizer.push(&tokenizer, token))
+        .collect();
+    assert_eq!(out, ["a", "", "", "", "👍", "b"]);
+}
+
+#[test]
+fn bytes_that_make_no_character_are_replaced() {
+    let tokenizer = fixture::tokenizer();
+    let byte = |byte: u8| tokenizer.vocabulary.byte(byte);
+    let first_of_three = byte(0xE6);
+    assert_eq!(decode(&tokenizer, &[first_of_three, byte(b'a')]), "\u{fffd}a");
+    assert_eq!(decode(&tokenizer, &[byte(0xFF), byte(b'a')]), "\u{fffd}a");
+    assert_eq!(decode(&tokenizer, &[byte(b'a'), first_of_three]), "a\u{fffd}");
+}
+
+#[test]
+fn an_end_token_says_nothing() {
+    let tokenizer = fixture::tokenizer();
+    assert!(tokenizer.is_end(1) && !tokenizer.is_end(2));
+    assert_eq!(decode(&tokenizer, &[1, 0, 2, 999_999]), "");
+}
+
+fn fault(change: impl FnOnce(&mut Fixture)) -> String {
+    let mut fixture = Fixture::new(GgmlDType::F32);
+    change(&mut fixture);
+    let file = fixture.write();
+    let mut gguf = GgufFile::open(file.path()).unwrap();
+    Tokenizer::load(&mut gguf).unwrap_err().to_string()
+}
+
+#[test]
+fn unusable_vocabularies_are_named() {
+    let wrong_model = fault(|fixture| {
+        fixture.set("tokenizer.ggml.model", Value::String("gpt2".to_owned()));
+    });
+    assert!(wrong_model.contains("\"gpt2\" is not supported"), "{wrong_model}");
+    let short = fault(|fixture| {
+        fixture.set("tokenizer.ggml.scores", Value::Array(vec![Value::F32(0.0)]));
+    });
+    assert!(short.contains("1 scores"), "{short}");
+    let missing = fault(|fixture| fixture.unset("tokenizer.ggml.tokens"));
+    assert!(missing.contains("\"tokenizer.ggml.tokens\" is missing"), "{missing}");
+    let end = fault(|fixture| fixture.set("tokenizer.ggml.eos_token_id", Value::U32(99_999)));
+    assert!(end.contains("token 99999"), "{end}");
+}
+
+#[test]
+fn the_real_vocabulary_gives_every_text_back() {
+    let Some(path) = fixture::real_model() else {
+        return;
+    };
+    let tokenizer = Tokenizer::load(&mut GgufFile::open(&path).unwrap()).unwrap();
+    assert!(tokenizer.vocabulary.splits_at_spaces());
+    for text in TEXTS {
+        assert_eq!(decode(&tokenizer, &encode(&tokenizer, text)), *text);
+    }
+}

@@ -1,9 +1,8 @@
-//! What the call belongs to, read from headers and body; told back to the client in `x-skinflint-task`.
+//! What the call belongs to, read from headers and body.
 
 use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Response};
+use http::Response;
 use tower::{Layer, Service};
 
 use crate::{
@@ -23,8 +22,6 @@ pub(crate) struct Attribute<S> {
     inner: S,
 }
 
-const TASK: HeaderName = HeaderName::from_static("x-skinflint-task");
-
 impl<S> Layer<S> for AttributeLayer {
     type Service = Attribute<S>;
 
@@ -36,11 +33,10 @@ impl<S> Layer<S> for AttributeLayer {
 impl<S> Service<Asked> for Attribute<S>
 where
     S: Service<Asked, Response = Response<Body>, Error = CallError>,
-    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = CallError;
-    type Future = BoxFuture<'static, Result<Response<Body>, CallError>>;
+    type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         self.inner.poll_ready(cx)
@@ -53,18 +49,9 @@ where
         };
         let tenant = &asked.caller.tenant.id;
         let attribution = Attribution::of(tenant, &asked.parts.headers, request);
-        let task = HeaderValue::from_str(attribution.task.as_str()).ok();
         asked
             .receipt
             .enter(|entries| entries.attribution = Some(attribution));
-        let answer = self.inner.call(asked);
-        Box::pin(async move {
-            let mut response = answer.await?;
-            // A name outside ASCII cannot be a header; the log line and the books have it.
-            if let Some(task) = task {
-                response.headers_mut().insert(TASK, task);
-            }
-            Ok(response)
-        })
+        self.inner.call(asked)
     }
 }

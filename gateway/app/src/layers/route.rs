@@ -5,8 +5,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Response};
+use futures_util::future::{self, Either, Ready};
+use http::Response;
 use skinflint_policies::{ClientCredentials, ModelTable, Upstream, UpstreamProtocol};
 use skinflint_protocol::{Dialect, Endpoint};
 use tower::{Layer, Service};
@@ -40,8 +40,6 @@ pub(crate) struct RouteMap {
     pub upstreams: Vec<Upstream>,
 }
 
-const ROUTE: HeaderName = HeaderName::from_static("x-skinflint-route");
-
 // === impl RouteLayer ===
 
 impl RouteLayer {
@@ -67,11 +65,10 @@ impl<S> Layer<S> for RouteLayer {
 impl<S> Service<Asked> for Route<S>
 where
     S: Service<Routed, Response = Response<Body>, Error = CallError>,
-    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = CallError;
-    type Future = BoxFuture<'static, Result<Response<Body>, CallError>>;
+    type Future = Either<S::Future, Ready<Result<Response<Body>, CallError>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         self.inner.poll_ready(cx)
@@ -79,20 +76,13 @@ where
 
     fn call(&mut self, asked: Asked) -> Self::Future {
         let receipt = asked.receipt.clone();
-        let (routed, taken) = match self.map.decide(asked) {
-            Ok(decided) => decided,
-            Err(error) => return Box::pin(async { Err(error) }),
-        };
-        let name = HeaderValue::from_str(&taken.to_string()).ok();
-        receipt.enter(|entries| entries.route = Some(taken));
-        let answer = self.inner.call(routed);
-        Box::pin(async move {
-            let mut response = answer.await?;
-            if let Some(name) = name {
-                response.headers_mut().insert(ROUTE, name);
+        match self.map.decide(asked) {
+            Ok((routed, taken)) => {
+                receipt.enter(|entries| entries.route = Some(taken));
+                Either::Left(self.inner.call(routed))
             }
-            Ok(response)
-        })
+            Err(error) => Either::Right(future::ready(Err(error))),
+        }
     }
 }
 

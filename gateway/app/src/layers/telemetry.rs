@@ -39,6 +39,8 @@ pub(crate) struct Telemetry<S> {
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-skinflint-request-id");
+const TASK: HeaderName = HeaderName::from_static("x-skinflint-task");
+const ROUTE: HeaderName = HeaderName::from_static("x-skinflint-route");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-skinflint-overhead-us");
 const MODEL: HeaderName = HeaderName::from_static("x-skinflint-model");
 
@@ -98,22 +100,29 @@ where
     }
 }
 
+/// Tells the client what became of its call. What cannot be written in a header, such as a task's name outside ASCII, is left out.
 fn label(response: &mut Response<Body>, receipt: &Receipt) {
-    let mut insert = |name, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(name, value);
+    let headers = response.headers_mut();
+    let mut insert = |name, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
         }
     };
-    insert(REQUEST_ID, &receipt.id().to_string());
-    insert(OVERHEAD, &receipt.overhead().as_micros().to_string());
-    let model = receipt.read(|entries| {
-        entries
-            .answered_by
-            .clone()
-            .or_else(|| entries.model.clone())
+    insert(REQUEST_ID, receipt.id().to_string());
+    insert(OVERHEAD, receipt.overhead().as_micros().to_string());
+    let (task, route, model) = receipt.read(|entries| {
+        let task = entries.attribution.as_ref().map(|of| of.task.to_string());
+        let model = entries.answered_by.as_ref().or(entries.model.as_ref());
+        (
+            task,
+            entries.route.as_ref().map(ToString::to_string),
+            model.cloned(),
+        )
     });
-    if let Some(model) = model {
-        insert(MODEL, &model);
+    for (name, value) in [(TASK, task), (ROUTE, route), (MODEL, model)] {
+        if let Some(value) = value {
+            insert(name, value);
+        }
     }
 }
 

@@ -1,1 +1,141 @@
-//! Tests of the order of the layers.
+//! The order of the layers, as a client can tell it.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use secrecy::ExposeSecret;
+use skinflint_policies::{Config, Environment, PolicyFolder, TenantId, VirtualKey};
+use skinflint_upstream::InFlight;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::*;
+use crate::{
+    local::LocalEngine,
+    relay::Relay,
+    rungs::{LocalRung, ModelList, UpstreamRung},
+};
+
+struct NoEnvironment;
+
+impl Environment for NoEnvironment {
+    fn secret(&self, _: &str) -> Option<secrecy::SecretString> {
+        None
+    }
+}
+
+/// A stack without providers and without a local model, for one tenant with one key.
+struct Fixture {
+    service: CallService<Full<Bytes>>,
+    metrics: Metrics,
+    key: VirtualKey,
+    _folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new(limits: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = VirtualKey::generate().unwrap();
+        PolicyFolder::new(&folder.path().join("policies"))
+            .add_key(&TenantId::parse("acme").unwrap(), &key)
+            .unwrap();
+        let file = folder.path().join("skinflint.toml");
+        std::fs::write(&file, format!("{limits}\n[local]\nenabled = false\n")).unwrap();
+        let config = Config::load(&file, &NoEnvironment).unwrap();
+        let (metrics, _) = Metrics::new(InFlight::default());
+        let relay = Relay {
+            keep_alive: config.timeouts.keep_alive,
+            deadline: CancellationToken::new(),
+        };
+        let local = LocalEngine::start(&config.local, folder.path().to_owned());
+        let service = stack(Parts {
+            limits: config.limits,
+            timeouts: config.timeouts,
+            tenants: Arc::new(config.tenants),
+            metrics: metrics.clone(),
+            rungs: Rungs::new(
+                LocalRung::new(local, relay.clone()),
+                UpstreamRung::new(Vec::new(), relay),
+                ModelList::new(&config.models, &config.upstreams),
+            ),
+            map: Arc::new(RouteMap {
+                models: config.models,
+                upstreams: config.upstreams,
+            }),
+        });
+        Self {
+            service,
+            metrics,
+            key,
+            _folder: folder,
+        }
+    }
+
+    async fn ask(&self, key: Option<&str>, body: &str) -> Response<Body> {
+        let mut request = Request::post("/v1/messages")
+            .body(Full::new(Bytes::from(body.to_owned())))
+            .unwrap();
+        if let Some(key) = key {
+            request
+                .headers_mut()
+                .insert("x-api-key", key.parse().unwrap());
+        }
+        self.service.clone().oneshot(request).await.unwrap()
+    }
+
+    fn key(&self) -> Option<&str> {
+        Some(self.key.text.expose_secret())
+    }
+}
+
+#[tokio::test]
+async fn who_calls_is_asked_before_the_body_is_read() {
+    let fixture = Fixture::new("[limits]\nbody = 10\n");
+    let long = "x".repeat(100);
+    assert_eq!(fixture.ask(None, &long).await.status(), 401);
+    assert_eq!(fixture.ask(fixture.key(), &long).await.status(), 413);
+}
+
+#[tokio::test]
+async fn the_body_is_understood_before_a_route_is_chosen() {
+    let fixture = Fixture::new("");
+    assert_eq!(fixture.ask(fixture.key(), "{").await.status(), 400);
+    let unknown =
+        r#"{"model":"nowhere","max_tokens":1,"messages":[{"role":"user","content":"hi"}]}"#;
+    let refused = fixture.ask(fixture.key(), unknown).await;
+    assert_eq!(refused.status(), 404);
+    assert!(
+        refused.headers().contains_key("x-skinflint-task"),
+        "attributed before it is routed"
+    );
+}
+
+#[tokio::test]
+async fn too_many_calls_are_turned_away_before_anything_is_asked() {
+    let fixture = Fixture::new("[limits]\nin_flight = 1\n");
+    let held = fixture.ask(fixture.key(), "{").await;
+    assert_eq!(fixture.ask(None, "{").await.status(), 503);
+    held.into_body().collect().await.unwrap();
+    assert_eq!(fixture.ask(None, "{").await.status(), 401);
+    assert_eq!(fixture.metrics.overloaded.get(), 1);
+}
+
+#[tokio::test]
+async fn refusals_have_an_id_and_a_count_too() {
+    let fixture = Fixture::new("");
+    let refused = fixture.ask(None, "{").await;
+    let id = refused.headers()["x-skinflint-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let body = refused.into_body().collect().await.unwrap().to_bytes();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["request_id"], id.as_str(), "rescued within telemetry");
+    let labels = crate::metrics::CallLabels {
+        endpoint: "messages",
+        route: "none".to_owned(),
+        status: 401,
+        outcome: "refused",
+    };
+    assert_eq!(fixture.metrics.calls.get_or_create(&labels).get(), 1);
+    assert_eq!(fixture.metrics.in_flight.get(), 0);
+}

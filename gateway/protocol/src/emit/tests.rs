@@ -59,28 +59,106 @@ fn events(stream: Bytes) -> Vec<Event> {
 #[test]
 fn a_chat_stream() {
     let stream = stream(Endpoint::ChatCompletions, &Stop::MaxTokens);
-    insta::assert_snapshot!(text(&stream), @"");
+    insta::assert_snapshot!(text(&stream), @r#"
+    data: {"id":"chatcmpl-01","object":"chat.completion.chunk","created":1790000000,"model":"gemma-3-270m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"usage":null}
+
+    : keep-alive
+
+    data: {"id":"chatcmpl-01","object":"chat.completion.chunk","created":1790000000,"model":"gemma-3-270m","choices":[{"index":0,"delta":{"content":"He"},"logprobs":null,"finish_reason":null}],"usage":null}
+
+    data: {"id":"chatcmpl-01","object":"chat.completion.chunk","created":1790000000,"model":"gemma-3-270m","choices":[{"index":0,"delta":{"content":"llo \""},"logprobs":null,"finish_reason":null}],"usage":null}
+
+    data: {"id":"chatcmpl-01","object":"chat.completion.chunk","created":1790000000,"model":"gemma-3-270m","choices":[{"index":0,"delta":{"content":"\n"},"logprobs":null,"finish_reason":null}],"usage":null}
+
+    data: {"id":"chatcmpl-01","object":"chat.completion.chunk","created":1790000000,"model":"gemma-3-270m","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null}
+
+    data: {"id":"chatcmpl-01","object":"chat.completion.chunk","created":1790000000,"model":"gemma-3-270m","choices":[],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}
+
+    data: [DONE]
+    "#);
 }
 
 #[test]
 fn a_response_stream() {
     let stream = stream(Endpoint::Responses, &Stop::EndTurn);
-    insta::assert_snapshot!(text(&stream), @"");
+    insta::assert_snapshot!(text(&stream), @r#"
+    event: response.created
+    data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_01","object":"response","created_at":1790000000,"status":"in_progress","error":null,"incomplete_details":null,"model":"gemma-3-270m","output":[],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":null}}
+
+    event: response.in_progress
+    data: {"type":"response.in_progress","sequence_number":1,"response":{"id":"resp_01","object":"response","created_at":1790000000,"status":"in_progress","error":null,"incomplete_details":null,"model":"gemma-3-270m","output":[],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":null}}
+
+    event: response.output_item.added
+    data: {"type":"response.output_item.added","sequence_number":2,"output_index":0,"item":{"id":"msg_01","type":"message","status":"in_progress","role":"assistant","content":[]}}
+
+    event: response.content_part.added
+    data: {"type":"response.content_part.added","sequence_number":3,"item_id":"msg_01","output_index":0,"content_index":0,"part":{"type":"output_text","text":"","annotations":[],"logprobs":[]}}
+
+    : keep-alive
+
+    event: response.output_text.delta
+    data: {"type":"response.output_text.delta","sequence_number":4,"item_id":"msg_01","output_index":0,"content_index":0,"delta":"He","logprobs":[]}
+
+    event: response.output_text.delta
+    data: {"type":"response.output_text.delta","sequence_number":5,"item_id":"msg_01","output_index":0,"content_index":0,"delta":"llo \"","logprobs":[]}
+
+    event: response.output_text.delta
+    data: {"type":"response.output_text.delta","sequence_number":6,"item_id":"msg_01","output_index":0,"content_index":0,"delta":"\n","logprobs":[]}
+
+    event: response.output_text.done
+    data: {"type":"response.output_text.done","sequence_number":7,"item_id":"msg_01","output_index":0,"content_index":0,"text":"Hello \"\n","logprobs":[]}
+
+    event: response.content_part.done
+    data: {"type":"response.content_part.done","sequence_number":8,"item_id":"msg_01","output_index":0,"content_index":0,"part":{"type":"output_text","text":"Hello \"\n","annotations":[],"logprobs":[]}}
+
+    event: response.output_item.done
+    data: {"type":"response.output_item.done","sequence_number":9,"output_index":0,"item":{"id":"msg_01","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Hello \"\n","annotations":[],"logprobs":[]}]}}
+
+    event: response.completed
+    data: {"type":"response.completed","sequence_number":10,"response":{"id":"resp_01","object":"response","created_at":1790000000,"status":"completed","error":null,"incomplete_details":null,"model":"gemma-3-270m","output":[{"id":"msg_01","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Hello \"\n","annotations":[],"logprobs":[]}]}],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":{"input_tokens":11,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":14}}}
+    "#);
 }
 
 #[test]
 fn a_message_stream() {
     let stream = stream(Endpoint::Messages, &Stop::StopSequence("User:".to_owned()));
-    insta::assert_snapshot!(text(&stream), @"");
+    insta::assert_snapshot!(text(&stream), @r#"
+    event: message_start
+    data: {"type":"message_start","message":{"id":"msg_01","type":"message","role":"assistant","model":"gemma-3-270m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":11,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":0}}}
+
+    event: content_block_start
+    data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+
+    event: ping
+    data: {"type": "ping"}
+
+    event: content_block_delta
+    data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"He"}}
+
+    event: content_block_delta
+    data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"llo \""}}
+
+    event: content_block_delta
+    data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"\n"}}
+
+    event: content_block_stop
+    data: {"type":"content_block_stop","index":0}
+
+    event: message_delta
+    data: {"type":"message_delta","delta":{"stop_reason":"stop_sequence","stop_sequence":"User:"},"usage":{"input_tokens":11,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":3}}
+
+    event: message_stop
+    data: {"type":"message_stop"}
+    "#);
 }
 
 #[test]
 fn bodies() {
     let body = |endpoint, stop| text(&emitter(endpoint).body("Hello", stop, &USAGE));
-    insta::assert_snapshot!(body(Endpoint::ChatCompletions, &Stop::EndTurn), @"");
-    insta::assert_snapshot!(body(Endpoint::Responses, &Stop::MaxTokens), @"");
-    insta::assert_snapshot!(body(Endpoint::Messages, &Stop::MaxTokens), @"");
-    insta::assert_snapshot!(text(&count_tokens_body(14)), @"");
+    insta::assert_snapshot!(body(Endpoint::ChatCompletions, &Stop::EndTurn), @r#"{"id":"chatcmpl-01","object":"chat.completion","created":1790000000,"model":"gemma-3-270m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}"#);
+    insta::assert_snapshot!(body(Endpoint::Responses, &Stop::MaxTokens), @r#"{"id":"resp_01","object":"response","created_at":1790000000,"status":"incomplete","error":null,"incomplete_details":{"reason":"max_output_tokens"},"model":"gemma-3-270m","output":[{"id":"msg_01","type":"message","status":"incomplete","role":"assistant","content":[{"type":"output_text","text":"Hello","annotations":[],"logprobs":[]}]}],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":{"input_tokens":11,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":14}}"#);
+    insta::assert_snapshot!(body(Endpoint::Messages, &Stop::MaxTokens), @r#"{"id":"msg_01","type":"message","role":"assistant","model":"gemma-3-270m","content":[{"type":"text","text":"Hello"}],"stop_reason":"max_tokens","stop_sequence":null,"usage":{"input_tokens":11,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":3}}"#);
+    insta::assert_snapshot!(text(&count_tokens_body(14)), @r#"{"input_tokens":14}"#);
 }
 
 #[test]
@@ -91,9 +169,9 @@ fn lists_of_models() {
         created_unix: 1_700_000_000,
     });
     let body = |dialect, models| text(&models_body(dialect, models));
-    insta::assert_snapshot!(body(Dialect::OpenAi, &models[..]), @"");
-    insta::assert_snapshot!(body(Dialect::Anthropic, &models[..]), @"");
-    insta::assert_snapshot!(body(Dialect::Anthropic, &[]), @"");
+    insta::assert_snapshot!(body(Dialect::OpenAi, &models[..]), @r#"{"object":"list","data":[{"id":"gemma-3-270m","object":"model","created":1700000000,"owned_by":"skinflint"},{"id":"claude-x","object":"model","created":1700000000,"owned_by":"skinflint"}]}"#);
+    insta::assert_snapshot!(body(Dialect::Anthropic, &models[..]), @r#"{"data":[{"type":"model","id":"gemma-3-270m","display_name":"gemma-3-270m","created_at":"2023-11-14T22:13:20Z","lifecycle":"active"},{"type":"model","id":"claude-x","display_name":"claude-x","created_at":"2023-11-14T22:13:20Z","lifecycle":"active"}],"has_more":false,"first_id":"gemma-3-270m","last_id":"claude-x"}"#);
+    insta::assert_snapshot!(body(Dialect::Anthropic, &[]), @r#"{"data":[],"has_more":false,"first_id":null,"last_id":null}"#);
 }
 
 #[test]

@@ -93,10 +93,7 @@ fn faults_name_their_kind_and_their_first_byte() {
 fn bytes_that_are_no_utf8_are_refused_where_they_start() {
     assert_eq!(fault(b"[\"a\xff\"]"), (JsonErrorKind::InvalidUtf8, 3));
     // An encoded surrogate, and a character cut in two.
-    assert_eq!(
-        fault(b"\"\xed\xa0\x80\""),
-        (JsonErrorKind::InvalidUtf8, 1)
-    );
+    assert_eq!(fault(b"\"\xed\xa0\x80\""), (JsonErrorKind::InvalidUtf8, 1));
     assert_eq!(fault(b"\"\xe2\x82\""), (JsonErrorKind::InvalidUtf8, 1));
 }
 
@@ -200,10 +197,7 @@ fn special_bytes_are_found_at_every_place_in_a_word() {
             let rest: String = plain(after).collect();
             let encoded = format!("\"{text}\\n{rest}\"");
             let document = parse(&encoded).unwrap();
-            assert_eq!(
-                document.root().as_str().unwrap(),
-                format!("{text}\n{rest}")
-            );
+            assert_eq!(document.root().as_str().unwrap(), format!("{text}\n{rest}"));
             let control = format!("\"{text}\u{1f}{rest}\"");
             assert_eq!(
                 fault(&control),
@@ -234,9 +228,45 @@ fn any_tree() -> impl Strategy<Value = Tree> {
 /// Pieces of JSON in any order: near-misses of every kind.
 fn soup() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
-        "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"a\":", "\\", "\\\"", "\\n", "\\u", "d83d",
-        "\\ud83d", "\\udc00", "00e9", "0", "1", "-", "-0", ".", "5", "e", "E+", "12.5e-3", "true",
-        "false", "null", "nul", "NaN", " ", "\n", "\t", "\r", "\u{0}", "\u{b}", "é", "\u{1f600}",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\"a\"",
+        "\"a\":",
+        "\\",
+        "\\\"",
+        "\\n",
+        "\\u",
+        "d83d",
+        "\\ud83d",
+        "\\udc00",
+        "00e9",
+        "0",
+        "1",
+        "-",
+        "-0",
+        ".",
+        "5",
+        "e",
+        "E+",
+        "12.5e-3",
+        "true",
+        "false",
+        "null",
+        "nul",
+        "NaN",
+        " ",
+        "\n",
+        "\t",
+        "\r",
+        "\u{0}",
+        "\u{b}",
+        "é",
+        "\u{1f600}",
     ]);
     prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
 }

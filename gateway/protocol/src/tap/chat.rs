@@ -32,10 +32,10 @@ pub(super) fn event(outcome: &mut Outcome, choices: &mut Choices, chunk: Value<'
         return Progress::Error;
     }
     outcome.identify(chunk);
-    outcome.account(chunk.get("usage"));
-    let mut progress = match present(chunk, "usage") {
-        Some(_) => Progress::UsageOnly,
-        None => Progress::Other,
+    let mut progress = if outcome.account(chunk.get("usage")) {
+        Progress::UsageOnly
+    } else {
+        Progress::Other
     };
     for choice in elements(chunk, "choices") {
         let bit = Choices::bit(choice);

@@ -91,7 +91,8 @@ fn pieces_of_every_sort_are_deltas() {
         let (_, progress) = watch(Endpoint::ChatCompletions, &chunk);
         assert_eq!(progress, [Delta], "{delta}");
     }
-    let empty = r#"{"choices":[{"index":0,"delta":{"content":null,"refusal":null,"tool_calls":null}}]}"#;
+    let empty =
+        r#"{"choices":[{"index":0,"delta":{"content":null,"refusal":null,"tool_calls":null}}]}"#;
     assert_eq!(watch(Endpoint::ChatCompletions, empty).1, [Other]);
 }
 
@@ -161,10 +162,7 @@ fn an_error_within_a_stream_is_told() {
             Endpoint::Messages,
             r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
         ),
-        (
-            Endpoint::Messages,
-            r#"{"error":{"message":"no type"}}"#,
-        ),
+        (Endpoint::Messages, r#"{"error":{"message":"no type"}}"#),
         (
             Endpoint::Responses,
             r#"{"type":"error","code":"server_error","message":"no","sequence_number":3}"#,

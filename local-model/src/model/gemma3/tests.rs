@@ -1,0 +1,242 @@
+//! Against a reference that is written for reading: plain loops, one position after another.
+
+use super::*;
+use crate::fixture::{
+    self, EPSILON, FEED_FORWARD, Fixture, HEAD_DIM, HEADS, KEY_HEADS, LAYERS, WIDTH, WINDOW,
+};
+use crate::model::Architecture;
+use crate::tokenizer::Tokenizer;
+use candle_core::quantized::GgmlDType;
+
+fn model(fixture: &Fixture) -> Box<dyn Model> {
+    let file = fixture.write();
+    let mut gguf = GgufFile::open(file.path()).unwrap();
+    let vocabulary = Tokenizer::load(&mut gguf).unwrap().size();
+    Architecture::Gemma3.load(&mut gguf, vocabulary).unwrap()
+}
+
+/// Logits at every position, reading the tokens in chunks of the given size.
+fn logits(model: &dyn Model, tokens: &[u32], chunk: usize) -> Vec<Vec<f32>> {
+    let mut cache = model.cache(tokens.len());
+    let mut rows = Vec::new();
+    for chunk in tokens.chunks(chunk) {
+        let hidden = model.hidden(chunk, &mut cache).unwrap();
+        rows.extend(model.logits(&hidden).unwrap().to_vec2::<f32>().unwrap());
+    }
+    assert_eq!(cache.position(), tokens.len());
+    rows
+}
+
+fn tokens(count: usize) -> Vec<u32> {
+    (0..count as u32).map(|i| (i * 37 + i * i * 11) % 300).collect()
+}
+
+fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let pairs = a.iter().flatten().zip(b.iter().flatten());
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn product(weights: &[f32], x: &[f32]) -> Vec<f32> {
+    weights.chunks(x.len()).map(|row| dot(row, x)).collect()
+}
+
+fn norm(x: &[f32], weights: &[f32]) -> Vec<f32> {
+    let mean = dot(x, x) / x.len() as f32;
+    let scale = 1.0 / (mean + EPSILON).sqrt();
+    x.iter().zip(weights).map(|(x, w)| x * scale * w).collect()
+}
+
+fn rotate(x: &[f32], position: usize, base: f32) -> Vec<f32> {
+    let half = x.len() / 2;
+    let mut out = x.to_vec();
+    for i in 0..half {
+        let angle = position as f32 / base.powf(2.0 * i as f32 / x.len() as f32);
+        out[i] = x[i] * angle.cos() - x[i + half] * angle.sin();
+        out[i + half] = x[i] * angle.sin() + x[i + half] * angle.cos();
+    }
+    out
+}
+
+fn add(x: &mut [f32], y: &[f32]) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += y;
+    }
+}
+
+/// One head over the keys that it may see.
+fn attend_reference(query: &[f32], keys: &[Vec<f32>], values: &[Vec<f32>], from: usize) -> Vec<f32> {
+    let scale = (HEAD_DIM as f32).sqrt();
+    let scores: Vec<f32> = keys[from..].iter().map(|key| (dot(query, key) / scale).exp()).collect();
+    let total: f32 = scores.iter().sum();
+    let mut out = vec![0.0; HEAD_DIM];
+    for (score, value) in scores.iter().zip(&values[from..]) {
+        for (out, value) in out.iter_mut().zip(value) {
+            *out += score / total * value;
+        }
+    }
+    out
+}
+
+fn reference(fixture: &Fixture, tokens: &[u32]) -> Vec<Vec<f32>> {
+    let embedding = fixture.weights("token_embd.weight");
+    // Per layer and key head, one row per position.
+    let mut keys = vec![vec![Vec::new(); KEY_HEADS]; LAYERS];
+    let mut values = vec![vec![Vec::new(); KEY_HEADS]; LAYERS];
+    let mut out = Vec::new();
+    for (position, &token) in tokens.iter().enumerate() {
+        let row = &embedding[token as usize * WIDTH..][..WIDTH];
+        let mut x: Vec<f32> = row.iter().map(|x| x * (WIDTH as f32).sqrt()).collect();
+        for layer in 0..LAYERS {
+            let w = |part: &str| fixture.weights(&format!("blk.{layer}.{part}.weight"));
+            let is_global = layer % 6 == 5;
+            let base = if is_global { 1_000_000.0 } else { 10_000.0 };
+            let from = if is_global { 0 } else { (position + 1).saturating_sub(WINDOW) };
+            let h = norm(&x, &w("attn_norm"));
+            let k = product(&w("attn_k"), &h);
+            let v = product(&w("attn_v"), &h);
+            for head in 0..KEY_HEADS {
+                let part = head * HEAD_DIM..(head + 1) * HEAD_DIM;
+                let key = norm(&k[part.clone()], &w("attn_k_norm"));
+                keys[layer][head].push(rotate(&key, position, base));
+                values[layer][head].push(v[part].to_vec());
+            }
+            let attended: Vec<f32> = product(&w("attn_q"), &h)
+                .chunks(HEAD_DIM)
+                .enumerate()
+                .flat_map(|(head, query)| {
+                    let query = rotate(&norm(query, &w("attn_q_norm")), position, base);
+                    let shared = head / (HEADS / KEY_HEADS);
+                    attend_reference(&query, &keys[layer][shared], &values[layer][shared], from)
+                })
+                .collect();
+            let attended = product(&w("attn_output"), &attended);
+            add(&mut x, &norm(&attended, &w("post_attention_norm")));
+            let h = norm(&x, &w("ffn_norm"));
+            let (gate, up) = (product(&w("ffn_gate"), &h), product(&w("ffn_up"), &h));
+            let gated: Vec<f32> = gate
+                .iter()
+                .zip(up)
+                .map(|(g, up)| {
+                    let u = 0.797_884_6 * (g + 0.044_715 * g * g * g);
+                    0.5 * g * (1.0 + u.tanh()) * up
+                })
+                .collect();
+            assert_eq!(gated.len(), FEED_FORWARD);
+            add(&mut x, &norm(&product(&w("ffn_down"), &gated), &w("post_ffw_norm")));
+        }
+        out.push(product(&embedding, &norm(&x, &fixture.weights("output_norm.weight"))));
+    }
+    out
+}
+
+#[test]
+fn follows_the_reference() {
+    let fixture = Fixture::new(GgmlDType::F32);
+    // Past two windows, so that the sliding layers forget.
+    let tokens = tokens(3 * WINDOW + 3);
+    let expected = reference(&fixture, &tokens);
+    let got = logits(model(&fixture).as_ref(), &tokens, tokens.len());
+    let spread = expected.iter().flatten().fold(0.0_f32, |most, x| most.max(x.abs()));
+    let difference = largest_difference(&expected, &got);
+    assert!(spread > 1.0 && difference < 1e-3, "{difference} of {spread}");
+}
+
+#[test]
+fn chunks_of_any_size_give_the_same_logits() {
+    let model = model(&Fixture::new(GgmlDType::F32));
+    // Longer than a step of the cache and than a block of queries.
+    let tokens = tokens(700);
+    let at_once = logits(model.as_ref(), &tokens, tokens.len());
+    for chunk in [1, 7, WINDOW, 64, 65, 300] {
+        let difference = largest_difference(&at_once, &logits(model.as_ref(), &tokens, chunk));
+        assert!(difference < 1e-3, "chunks of {chunk}: {difference}");
+    }
+}
+
+#[test]
+fn quantized_weights_stay_close_to_their_floats() {
+    let tokens = tokens(40);
+    let expected = reference(&Fixture::new(GgmlDType::Q8_0), &tokens);
+    let model = model(&Fixture::new(GgmlDType::Q8_0));
+    for chunk in [1, 40] {
+        let got = logits(model.as_ref(), &tokens, chunk);
+        // Activations are rounded to 8 bits on the way.
+        let difference = largest_difference(&expected, &got);
+        assert!(difference < 0.8, "chunks of {chunk}: {difference}");
+    }
+}
+
+#[test]
+fn contradictions_are_named() {
+    let fault = |change: &dyn Fn(&mut Fixture)| {
+        let mut fixture = Fixture::new(GgmlDType::F32);
+        change(&mut fixture);
+        let file = fixture.write();
+        let mut gguf = GgufFile::open(file.path()).unwrap();
+        let vocabulary = Tokenizer::load(&mut gguf).unwrap().size();
+        let loaded = Architecture::Gemma3.load(&mut gguf, vocabulary);
+        loaded.err().unwrap().to_string()
+    };
+    let set = |key: &'static str, value: u32| {
+        fault(&move |fixture: &mut Fixture| {
+            fixture.set(key, candle_core::quantized::gguf_file::Value::U32(value));
+        })
+    };
+    assert_eq!(
+        fault(&|fixture| fixture.remove_tensor("blk.3.ffn_up.weight")),
+        "tensor \"blk.3.ffn_up.weight\" is missing"
+    );
+    assert_eq!(
+        fault(&|fixture| fixture.unset("gemma3.attention.sliding_window")),
+        "metadata \"gemma3.attention.sliding_window\" is missing or is not a whole number"
+    );
+    assert_eq!(
+        set("gemma3.embedding_length", 64),
+        "tensor \"token_embd.weight\" has [304, 32], expected shape [304, 64]"
+    );
+    assert_eq!(
+        set("gemma3.attention.head_count_kv", 3),
+        "metadata does not describe a model: 4 heads do not share 3 key heads evenly"
+    );
+    assert_eq!(
+        set("gemma3.block_count", 0),
+        "metadata does not describe a model: gemma3.block_count is zero"
+    );
+}
+
+#[test]
+fn real_weights_give_the_same_logits_in_chunks() {
+    let Some(path) = fixture::real_model() else {
+        return;
+    };
+    let mut gguf = GgufFile::open(&path).unwrap();
+    let tokenizer = Tokenizer::load(&mut gguf).unwrap();
+    let model = Architecture::of(&gguf).unwrap().load(&mut gguf, tokenizer.size()).unwrap();
+    let text = "The quick brown fox jumps over the lazy dog, and then it sleeps until noon. ".repeat(3);
+    let tokens = tokenizer.encode_prompt(&text);
+    let last = |chunk: usize| {
+        let mut cache = model.cache(tokens.len());
+        let chunks = tokens.chunks(chunk);
+        let hidden = chunks.map(|chunk| model.hidden(chunk, &mut cache).unwrap()).last().unwrap();
+        let row = hidden.narrow(0, hidden.dim(0).unwrap() - 1, 1).unwrap().contiguous().unwrap();
+        vec![model.logits(&row).unwrap().squeeze(0).unwrap().to_vec1::<f32>().unwrap()]
+    };
+    let at_once = last(tokens.len());
+    let likeliest = |logits: &[Vec<f32>]| {
+        let best = logits[0].iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        best.unwrap().0
+    };
+    for chunk in [1, 30] {
+        let chunked = last(chunk);
+        // Few rows go through the quantized product, which rounds activations to 8 bits.
+        let total: f32 = at_once[0].iter().zip(&chunked[0]).map(|(a, b)| (a - b).abs()).sum();
+        let mean = total / at_once[0].len() as f32;
+        assert!(mean < 0.3, "chunks of {chunk}: {mean}");
+        assert_eq!(likeliest(&at_once), likeliest(&chunked));
+    }
+}

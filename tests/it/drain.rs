@@ -1,0 +1,161 @@
+//! SIGTERM lets running calls finish, and ends what does not finish with an error event.
+
+use futures_util::future::join_all;
+use nix::sys::signal::Signal;
+use skinflint_tests::{FakeProvider, Gate, Gateway, Script, sse};
+use tokio::net::TcpStream;
+
+use crate::api::Api;
+
+const STREAMS: usize = 200;
+
+/// Starts a stream, and waits for its first event.
+async fn begin(gateway: &Gateway, api: Api) -> (reqwest::Response, Vec<u8>) {
+    let mut response = gateway.post(api.path(), api.text(true)).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let first = response.chunk().await.unwrap().expect("the first event");
+    (response, first.to_vec())
+}
+
+async fn rest(begun: (reqwest::Response, Vec<u8>)) -> Vec<u8> {
+    let (mut response, mut relayed) = begun;
+    while let Some(chunk) = response.chunk().await.expect("the HTTP body ends cleanly") {
+        relayed.extend_from_slice(&chunk);
+    }
+    relayed
+}
+
+async fn unready(gateway: &Gateway) {
+    let event = gateway.log().wait("the word that it stops", |event| {
+        event["message"].as_str().is_some_and(|message| message.starts_with("stopping"))
+    });
+    event.await;
+    let (status, _) = gateway.admin_get("/readyz").await;
+    assert_eq!(status, 503);
+}
+
+#[tokio::test]
+async fn two_hundred_streams_end_whole_or_with_an_error_event() {
+    let provider = FakeProvider::start().await;
+    let mut gateway = Gateway::builder(&provider).timeout("drain", "2s").start().await;
+    assert_eq!(gateway.admin_get("/readyz").await.0, 200);
+    let finishing = Gate::closed();
+    let stalling = Gate::closed();
+    let gates = [finishing.clone(), stalling.clone()];
+    for turn in 0..STREAMS {
+        let gate = &gates[turn % 2];
+        gate.release(1);
+        provider.script_when(
+            move |exchange| exchange.header("x-turn") == turn.to_string(),
+            Script::tokens(5).gate(gate),
+        );
+    }
+    let begun = join_all((0..STREAMS).map(|turn| {
+        let api = Api::ALL[turn % 3];
+        let request = gateway.post(api.path(), api.text(true)).header("x-turn", turn.to_string());
+        async move {
+            let mut response = request.send().await.unwrap();
+            let first = response.chunk().await.unwrap().expect("the first event");
+            (response, first.to_vec())
+        }
+    }))
+    .await;
+    gateway.wait_in_flight(u32::try_from(STREAMS).unwrap()).await;
+
+    gateway.signal(Signal::SIGTERM);
+    unready(&gateway).await;
+    assert!(TcpStream::connect(gateway.calls()).await.is_err(), "a new connection was taken");
+    finishing.open();
+    let ended = join_all(begun.into_iter().map(rest)).await;
+
+    let mut whole = 0;
+    for (turn, relayed) in ended.iter().enumerate() {
+        let api = Api::ALL[turn % 3];
+        let (events, rest) = sse::events(relayed);
+        assert!(rest.is_empty(), "stream {turn} ends in half an event: {}", rest.escape_ascii());
+        let last = events.last().unwrap();
+        if api.is_terminal(last) {
+            whole += 1;
+        } else {
+            assert!(last.data.contains("error"), "stream {turn} is cut: {last:?}");
+            assert!(last.data.contains("stopping"), "stream {turn}: {last:?}");
+        }
+    }
+    assert_eq!(whole, STREAMS / 2, "every stream whose provider went on is whole");
+    assert_eq!(gateway.exited().await.code(), Some(0));
+    provider.wait_idle().await;
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_whole_answer_is_waited_for_and_then_told() {
+    let provider = FakeProvider::start().await;
+    let mut gateway = Gateway::builder(&provider).timeout("drain", "500ms").start().await;
+    let gate = Gate::closed();
+    provider.script(Script::text("in time").gate(&gate));
+    provider.script(Script::silent());
+    let first = gateway.post("/v1/messages", Api::Messages.text(false)).send();
+    let in_time = tokio::join!(first, async {
+        provider.wait_until("the first is in", |all| all.len() == 1).await;
+        let late = gateway.post("/v1/messages", Api::Messages.text(false)).send();
+        let ((), late) = tokio::join!(
+            async {
+                provider.wait_until("both are in", |all| all.len() == 2 && all[1].body_complete).await;
+                gateway.signal(Signal::SIGTERM);
+                unready(&gateway).await;
+                gate.open();
+            },
+            late
+        );
+        late.unwrap()
+    });
+    let (first, late) = in_time;
+    let first = first.unwrap();
+    assert_eq!(first.status(), 200);
+    assert!(first.text().await.unwrap().contains("in time"));
+    assert_eq!(late.status(), 503);
+    assert_eq!(late.headers()["retry-after"], "1");
+    assert_eq!(gateway.exited().await.code(), Some(0));
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_second_signal_waits_no_longer() {
+    let provider = FakeProvider::start().await;
+    // Far beyond the patience of the test.
+    let mut gateway = Gateway::builder(&provider).timeout("drain", "1h").start().await;
+    let gate = Gate::closed();
+    gate.release(1);
+    provider.script(Script::tokens(5).gate(&gate));
+    let begun = begin(&gateway, Api::Messages).await;
+    gateway.signal(Signal::SIGTERM);
+    unready(&gateway).await;
+    gateway.signal(Signal::SIGINT);
+    let relayed = rest(begun).await;
+    let (events, _) = sse::events(&relayed);
+    assert_eq!(events.last().unwrap().name, "error");
+    assert_eq!(gateway.exited().await.code(), Some(0));
+    provider.wait_idle().await;
+    gateway.finish().await;
+}
+
+/// Idle keep-alive connections hold nothing up.
+#[tokio::test]
+async fn idle_connections_are_closed_at_once() {
+    let provider = FakeProvider::start().await;
+    let mut gateway = Gateway::builder(&provider).timeout("drain", "1h").timeout("header", "1h").start().await;
+    let mut used = gateway.raw().await;
+    used.post("/v1/messages", &Api::Messages.text(false)).await;
+    assert_eq!(used.response().await.unwrap().status, 200);
+    let mut silent = gateway.raw().await;
+    let mut half = gateway.raw().await;
+    half.send("POST /v1/mess").await;
+    // Both are with the gateway once a later one is answered.
+    assert_eq!(gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap().status(), 200);
+    gateway.signal(Signal::SIGTERM);
+    assert_eq!(gateway.exited().await.code(), Some(0));
+    assert!(used.closed().await.is_empty());
+    assert!(silent.closed().await.is_empty());
+    assert!(half.closed().await.is_empty());
+    gateway.finish().await;
+}
