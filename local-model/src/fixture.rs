@@ -25,8 +25,9 @@ pub(crate) const EPSILON: f32 = 1e-6;
 
 /// Pieces that merging can find, best first.
 const NORMAL: &[&str] = &[
-    "th", "▁t", "he", "the", "▁the", "in", "▁a", "ing", "▁", "a", "b", "c", "d", "e", "f", "g", "h",
-    "i", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "w", ".", ":", "U", "s", "A", "日", "本",
+    "th", "▁t", "he", "the", "▁the", "in", "▁a", "ing", "▁", "a", "b", "c", "d", "e", "f", "g",
+    "h", "i", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "w", ".", ":", "U", "s", "A", "日",
+    "本",
 ];
 
 /// Pieces that are cut out of the text first.
@@ -53,7 +54,11 @@ impl Fixture {
                 .map(|_| center + random.random_range(-0.4..0.4))
                 .collect();
             let tensor = Tensor::from_vec(data, shape, &Device::Cpu).unwrap();
-            let dtype = if shape.len() == 1 { GgmlDType::F32 } else { dtype };
+            let dtype = if shape.len() == 1 {
+                GgmlDType::F32
+            } else {
+                dtype
+            };
             let tensor = QTensor::quantize(&tensor, dtype).unwrap();
             fixture.tensors.push((name, tensor));
         };
@@ -98,6 +103,39 @@ impl Fixture {
         pieces.len()
     }
 
+    /// Adds normal pieces to the vocabulary, with lower scores than those that are there.
+    pub(crate) fn add_pieces(&mut self, pieces: &[&str]) {
+        for (key, values) in [
+            (
+                "tokenizer.ggml.tokens",
+                pieces
+                    .iter()
+                    .map(|&piece| Value::String(piece.to_owned()))
+                    .collect(),
+            ),
+            (
+                "tokenizer.ggml.token_type",
+                vec![Value::I32(1); pieces.len()],
+            ),
+            (
+                "tokenizer.ggml.scores",
+                (0..pieces.len())
+                    .map(|index| Value::F32(-500.0 - index as f32))
+                    .collect::<Vec<_>>(),
+            ),
+        ] {
+            let (_, array) = self
+                .metadata
+                .iter_mut()
+                .find(|(other, _)| other == key)
+                .unwrap();
+            let Value::Array(array) = array else {
+                unreachable!("{key} is an array")
+            };
+            array.extend(values);
+        }
+    }
+
     /// Sets or replaces a metadata value.
     pub(crate) fn set(&mut self, key: &str, value: Value) {
         self.metadata.retain(|(other, _)| other != key);
@@ -116,16 +154,33 @@ impl Fixture {
 
     /// The weights of a tensor, as f32.
     pub(crate) fn weights(&self, name: &str) -> Vec<f32> {
-        let (_, tensor) = self.tensors.iter().find(|(other, _)| other == name).unwrap();
+        let (_, tensor) = self
+            .tensors
+            .iter()
+            .find(|(other, _)| other == name)
+            .unwrap();
         let tensor = tensor.dequantize(&Device::Cpu).unwrap();
         tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// Writes the file and opens it.
+    pub(crate) fn open(&self) -> GgufFile {
+        GgufFile::open(self.write().path()).unwrap()
     }
 
     /// Writes the file.
     pub(crate) fn write(&self) -> NamedTempFile {
         let file = NamedTempFile::new().unwrap();
-        let metadata: Vec<_> = self.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
-        let tensors: Vec<_> = self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        let metadata: Vec<_> = self
+            .metadata
+            .iter()
+            .map(|(key, value)| (key.as_str(), value))
+            .collect();
+        let tensors: Vec<_> = self
+            .tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor))
+            .collect();
         gguf_file::write(&mut BufWriter::new(file.as_file()), &metadata, &tensors).unwrap();
         file
     }
@@ -144,7 +199,10 @@ fn metadata() -> Vec<(String, Value)> {
         ("gemma3.attention.key_length", size(HEAD_DIM)),
         ("gemma3.attention.value_length", size(HEAD_DIM)),
         ("gemma3.attention.sliding_window", size(WINDOW)),
-        ("gemma3.attention.layer_norm_rms_epsilon", Value::F32(EPSILON)),
+        (
+            "gemma3.attention.layer_norm_rms_epsilon",
+            Value::F32(EPSILON),
+        ),
         ("gemma3.rope.freq_base", Value::F32(1_000_000.0)),
         ("tokenizer.ggml.model", Value::String("llama".to_owned())),
         ("tokenizer.ggml.bos_token_id", Value::U32(2)),
@@ -158,14 +216,16 @@ fn metadata() -> Vec<(String, Value)> {
 
 /// The tokenizer of the tiny model.
 pub(crate) fn tokenizer() -> Tokenizer {
-    let file = Fixture::new(GgmlDType::F32).write();
-    Tokenizer::load(&mut GgufFile::open(file.path()).unwrap()).unwrap()
+    Tokenizer::load(&mut Fixture::new(GgmlDType::F32).open()).unwrap()
 }
 
 /// A small model with its real weights, if there is one on this machine: the file that
 /// `SKINFLINT_TEST_MODEL` names, or what `skinflint models pull` has fetched. Says so where not.
 pub(crate) fn real_model() -> Option<std::path::PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "tells a test where a model lies; no secret")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tells a test where a model lies; no secret"
+    )]
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(path) = variable("SKINFLINT_TEST_MODEL") {
         return Some(path.into());
@@ -177,6 +237,9 @@ pub(crate) fn real_model() -> Option<std::path::PathBuf> {
     if path.is_file() {
         return Some(path);
     }
-    eprintln!("skipped: {} is not there and SKINFLINT_TEST_MODEL names no model", path.display());
+    eprintln!(
+        "skipped: {} is not there and SKINFLINT_TEST_MODEL names no model",
+        path.display()
+    );
     None
 }

@@ -83,13 +83,13 @@ impl GgufFile {
 
     /// Reads one tensor, still quantized, and checks its shape (rows first).
     pub(crate) fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<QTensor, LoadFault> {
-        let info =
-            self.content
-                .tensor_infos
-                .get(name)
-                .ok_or_else(|| LoadFault::MissingTensor {
-                    name: name.to_owned(),
-                })?;
+        let info = self
+            .content
+            .tensor_infos
+            .get(name)
+            .ok_or_else(|| LoadFault::MissingTensor {
+                name: name.to_owned(),
+            })?;
         if info.shape.dims() != shape {
             return Err(LoadFault::Tensor {
                 name: name.to_owned(),
@@ -240,3 +240,6 @@ fn missing(key: &str, expected: &'static str) -> LoadFault {
         expected,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,7 +113,10 @@ mod tests {
         for (cut, _) in text.char_indices() {
             let (head, tail) = text.split_at(cut);
             let (out, stop) = run(&["\nUser:"], false, &[head, tail]);
-            assert_eq!((out.as_str(), stop.as_deref()), ("one é two", Some("\nUser:")));
+            assert_eq!(
+                (out.as_str(), stop.as_deref()),
+                ("one é two", Some("\nUser:"))
+            );
         }
     }
 

@@ -40,7 +40,8 @@ impl Tokenizer {
             .unwrap_or(true)
         {
             return Err(LoadFault::Vocabulary {
-                reason: "a vocabulary that adds a space before the text is not supported".to_owned(),
+                reason: "a vocabulary that adds a space before the text is not supported"
+                    .to_owned(),
             });
         }
         let add_start = gguf
@@ -129,19 +130,14 @@ impl Tokenizer {
                 character
             });
         }
-        if !self.vocabulary.splits_at_spaces() {
-            merge(&self.vocabulary, &marked, tokens);
-            return;
-        }
         let mut from = 0;
-        let mut after_mark = true;
+        let mut previous = SPACE_MARK;
         for (at, character) in marked.char_indices() {
-            let is_mark = character == SPACE_MARK;
-            if is_mark && !after_mark {
+            if character == SPACE_MARK && !self.vocabulary.spans_space_after(previous) {
                 merge(&self.vocabulary, &marked[from..at], tokens);
                 from = at;
             }
-            after_mark = is_mark;
+            previous = character;
         }
         merge(&self.vocabulary, &marked[from..], tokens);
     }

@@ -127,7 +127,7 @@ impl Config {
     ) -> Result<Self, Invalid> {
         let listen = Listen::validate(raw.listen, base, environment)
             .map_err(|invalid| invalid.under("listen"))?;
-        if tenants.is_keyless() && !listen.calls.ip().is_loopback() {
+        if tenants.keyless().is_some() && !listen.calls.ip().is_loopback() {
             return Err(Invalid::new(
                 "listen.calls",
                 "a public listener needs keys: add a tenant with `skinflint keys new`, or listen on 127.0.0.1",

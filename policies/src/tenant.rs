@@ -53,7 +53,8 @@ pub struct KeyRecord {
 #[derive(Debug)]
 pub struct Tenants {
     by_key: HashMap<KeyId, (KeyHash, Arc<Tenant>)>,
-    keyless: Arc<Tenant>,
+    /// Who calls without a key; nobody may once a tenant is described, even if its last key is revoked.
+    keyless: Option<Arc<Tenant>>,
 }
 
 /// One tenant file, read and checked.
@@ -153,9 +154,12 @@ impl Tenants {
                 }
             }
         }
+        if seen.is_empty() {
+            return Ok(Self::none());
+        }
         Ok(Self {
             by_key,
-            ..Self::none()
+            keyless: None,
         })
     }
 
@@ -163,21 +167,16 @@ impl Tenants {
     pub fn none() -> Self {
         Self {
             by_key: HashMap::new(),
-            keyless: Arc::new(Tenant {
+            keyless: Some(Arc::new(Tenant {
                 id: TenantId(KEYLESS.into()),
                 client_credentials: ClientCredentials::WhenUnset,
-            }),
+            })),
         }
     }
 
-    /// Whether no key exists, so that callers need none.
-    pub fn is_keyless(&self) -> bool {
-        self.by_key.is_empty()
-    }
-
-    /// The tenant of callers when there are no keys.
-    pub fn keyless(&self) -> &Arc<Tenant> {
-        &self.keyless
+    /// The tenant of callers without a key, if no tenant is described.
+    pub fn keyless(&self) -> Option<&Arc<Tenant>> {
+        self.keyless.as_ref()
     }
 
     /// The tenant whose key this is: looked up by the public id, compared in constant time.
@@ -202,10 +201,12 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path
+        // In a checkout of Skinflint itself this folder is a crate too.
+        let is_manifest = path.file_name().is_some_and(|name| name == "Cargo.toml");
+        let is_toml = path
             .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
+            .is_some_and(|extension| extension == "toml");
+        if is_toml && !is_manifest {
             paths.push(path);
         }
     }
@@ -319,9 +320,20 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_without_keys_locks_the_door() {
+        let folder = folder(&[("acme.toml", "[tenant]\nid = 'acme'\n")]);
+        assert!(Tenants::load(folder.path()).unwrap().keyless().is_none());
+    }
+
+    #[test]
+    fn what_is_no_tenant_file_is_passed_over() {
+        let folder = folder(&[("Cargo.toml", "[package]"), ("notes.txt", "?")]);
+        assert!(Tenants::load(folder.path()).unwrap().keyless().is_some());
+    }
+
+    #[test]
     fn without_files_everyone_is_the_default_tenant() {
         let tenants = Tenants::none();
-        assert!(tenants.is_keyless());
-        assert_eq!(tenants.keyless().id.as_str(), "default");
+        assert_eq!(tenants.keyless().unwrap().id.as_str(), "default");
     }
 }

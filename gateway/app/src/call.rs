@@ -9,6 +9,15 @@ use skinflint_protocol::{Endpoint, RequestView};
 
 use crate::receipt::Receipt;
 
+/// A request with the record of its call.
+#[derive(Debug)]
+pub(crate) struct Recorded<B> {
+    /// The request as it came.
+    pub request: Request<B>,
+    /// The call's record.
+    pub receipt: Receipt,
+}
+
 /// Who calls is known; the body has not been read.
 #[derive(Debug)]
 pub(crate) struct Authenticated<B> {

@@ -99,7 +99,7 @@ mod tests {
         assert!(drain.is_draining());
         let started = tokio::time::Instant::now();
         let grace = Duration::from_secs(1);
-        assert!(drain.finished(Duration::from_secs(120), grace).await);
+        assert!(drain.finished(Duration::from_mins(2), grace).await);
         assert_eq!(started.elapsed().as_secs(), 120);
     }
 

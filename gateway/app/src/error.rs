@@ -27,6 +27,9 @@ pub(crate) enum CallError {
         /// The path is known, but only for this method.
         allowed: Option<&'static str>,
     },
+    /// A WebSocket was asked for.
+    #[error("no WebSocket is offered")]
+    NoWebSocket,
     /// The model cannot be asked here.
     #[error(transparent)]
     Route(#[from] RouteError),
@@ -93,6 +96,9 @@ pub(crate) enum ReadError {
     /// Nothing came for so long.
     #[error("the client was silent for {0:?} within its body")]
     Idle(Duration),
+    /// The body took longer than it may as a whole.
+    #[error("the body did not arrive within {0:?}")]
+    Slow(Duration),
     /// The client broke off.
     #[error("the client broke off its body: {0}")]
     Broken(#[source] crate::body::BoxError),
@@ -192,7 +198,7 @@ impl CallError {
             Self::Access(_) => "access",
             Self::Read(_) => "body",
             Self::View(_) => "invalid_request",
-            Self::UnknownEndpoint { .. } => "unknown_endpoint",
+            Self::UnknownEndpoint { .. } | Self::NoWebSocket => "unknown_endpoint",
             Self::Route(_) => "route",
             Self::Upstream { fault, .. } => fault.label(),
             Self::Local(_) => "local",

@@ -164,6 +164,13 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 // === impl RequestId ===
 
+impl RequestId {
+    /// The id without its prefix, to make other ids from.
+    pub(crate) fn bare(self) -> String {
+        self.0.simple().to_string()
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "req_{}", self.0.simple())

@@ -82,6 +82,12 @@ pub(crate) fn tell(error: &CallError) -> Told {
             ErrorKind::InvalidRequest,
             "This path does not take this method.",
         ),
+        // Codex tries a WebSocket first, and falls back to HTTP without delay on this status alone.
+        CallError::NoWebSocket => Told::new(
+            StatusCode::UPGRADE_REQUIRED,
+            ErrorKind::InvalidRequest,
+            "The gateway offers no WebSocket; send the request with POST.",
+        ),
         CallError::UnknownEndpoint { allowed: None } => Told::new(
             StatusCode::NOT_FOUND,
             ErrorKind::NotFound,
@@ -130,12 +136,12 @@ fn tell_read(error: &ReadError) -> Told {
     let status = match error {
         ReadError::TooLarge { .. } | ReadError::Inflated { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         ReadError::Encoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        ReadError::Idle(_) => StatusCode::REQUEST_TIMEOUT,
+        ReadError::Idle(_) | ReadError::Slow(_) => StatusCode::REQUEST_TIMEOUT,
         ReadError::Decompression(_) | ReadError::Broken(_) => StatusCode::BAD_REQUEST,
     };
     let kind = match error {
         ReadError::TooLarge { .. } | ReadError::Inflated { .. } => ErrorKind::RequestTooLarge,
-        ReadError::Idle(_) => ErrorKind::Timeout,
+        ReadError::Idle(_) | ReadError::Slow(_) => ErrorKind::Timeout,
         _ => ErrorKind::InvalidRequest,
     };
     let message = match error {

@@ -11,6 +11,7 @@ use hyper_util::{
 };
 use rustls::ServerConfig;
 use skinflint_policies::{Limits, Timeouts};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -50,6 +51,8 @@ const MAX_SEND_BUFFER: usize = 256 << 10;
 const MAX_HEADERS: usize = 100;
 /// HTTP/2 pings on quiet connections: a client that vanished is found within a minute.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// A client that reads nothing holds a place, a provider's stream and buffers; past this it has had its chance.
+const CLIENT_STALL: Duration = Duration::from_mins(5);
 /// After running out of file descriptors: accepting again at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -153,7 +156,7 @@ async fn accept<S, F>(
         + 'static,
     F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
 {
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = prepare(&stream) {
         tracing::debug!(%error, "connection lost before it was served");
         return;
     }
@@ -165,6 +168,14 @@ async fn accept<S, F>(
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
+}
+
+/// Tokens go out as they come, and a client that takes none for too long loses its connection.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PING_INTERVAL))?;
+    socket.set_tcp_user_timeout(Some(CLIENT_STALL))
 }
 
 /// Serves one connection to its end; told to stop, it finishes the calls that it has begun.

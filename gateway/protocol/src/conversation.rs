@@ -98,7 +98,7 @@ fn check_options(view: &RequestView) -> Result<(), Unsupported> {
     } else if matches!(view.tool_choice, ToolChoice::Required | ToolChoice::Named) {
         Some(("tool_choice", "a forced tool call"))
     } else if view.response_format != ResponseFormat::Text {
-        Some(("response_format", "a format other than text"))
+        Some((format_path(view.endpoint), "a format other than text"))
     } else if view.previous_response_id.is_some() {
         Some(("previous_response_id", "an earlier response by reference"))
     } else if view.conversation.is_some() {
@@ -111,6 +111,14 @@ fn check_options(view: &RequestView) -> Result<(), Unsupported> {
     match found {
         Some((path, what)) => Err(Unsupported::new(path, what)),
         None => Ok(()),
+    }
+}
+
+const fn format_path(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Responses => "text.format",
+        Endpoint::Messages | Endpoint::CountTokens => "output_config.format",
+        Endpoint::ChatCompletions | Endpoint::Embeddings => "response_format",
     }
 }
 

@@ -100,8 +100,7 @@ impl<'t> Document<'t> {
     /// The outermost value.
     pub fn root(&self) -> Value<'_> {
         Value {
-            text: self.text,
-            tape: &self.tape,
+            document: self,
             index: 0,
         }
     }
@@ -110,14 +109,13 @@ impl<'t> Document<'t> {
 /// A value in a [`Document`].
 #[derive(Debug, Clone, Copy)]
 pub struct Value<'d> {
-    text: &'d str,
-    tape: &'d [Entry],
+    document: &'d Document<'d>,
     index: usize,
 }
 
 impl<'d> Value<'d> {
     fn entry(&self) -> Entry {
-        self.tape[self.index]
+        self.document.tape[self.index]
     }
 
     fn at(&self, index: usize) -> Self {
@@ -136,7 +134,7 @@ impl<'d> Value<'d> {
 
     /// The value as it is spelled.
     pub fn raw(&self) -> &'d str {
-        &self.text[self.span()]
+        &self.document.text[self.span()]
     }
 
     /// What the value is.
@@ -155,7 +153,7 @@ impl<'d> Value<'d> {
         if entry.kind != JsonKind::String {
             return None;
         }
-        let raw = &self.text[entry.start as usize + 1..entry.end as usize - 1];
+        let raw = &self.document.text[entry.start as usize + 1..entry.end as usize - 1];
         Some(if entry.escaped {
             Cow::Owned(escape::decode(raw))
         } else {

@@ -2,6 +2,8 @@
 #![doc = include_str!("../README.md")]
 
 mod conversation;
+#[cfg(test)]
+mod corpus;
 mod edit;
 mod emit;
 mod endpoint;

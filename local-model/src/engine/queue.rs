@@ -19,7 +19,7 @@ const FIRST_GUESS: Duration = Duration::from_secs(5);
 
 /// The longest that a refused client is told to wait: the guess is rough, and places come free
 /// when clients go away.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 /// One call, ready to be served.
 #[derive(Debug)]

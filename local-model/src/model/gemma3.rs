@@ -283,11 +283,7 @@ fn matrix(
     Linear::new(Arc::new(weight)).map_err(LoadFault::Corrupt)
 }
 
-fn vector(
-    gguf: &mut GgufFile,
-    name: &str,
-    size: usize,
-) -> std::result::Result<Tensor, LoadFault> {
+fn vector(gguf: &mut GgufFile, name: &str, size: usize) -> std::result::Result<Tensor, LoadFault> {
     let weight = gguf.tensor(name, &[size])?;
     weight.dequantize(&Device::Cpu).map_err(LoadFault::Corrupt)
 }

@@ -7,7 +7,7 @@ use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{Device, Result, Tensor};
 
 /// From how many rows on a matrix is dequantized and multiplied by a real GEMM, where candle's own
-/// quantized product takes one row at a time. Measured with Q8_0 on AVX2: even at about 20 rows,
+/// quantized product takes one row at a time. Measured with `Q8_0` on AVX2: even at about 20 rows,
 /// three times faster at 256.
 const GEMM_ROWS: usize = 24;
 
@@ -61,15 +61,15 @@ fn quantized(rows: &Tensor, weight: &Arc<QTensor>) -> Result<Tensor> {
     rows.apply_op1_no_bwd(weight.as_ref())
 }
 
-/// Weights per block of both Q5_0 and Q8_0.
+/// Weights per block of both `Q5_0` and `Q8_0`.
 const BLOCK: usize = 32;
-/// Bytes of a Q5_0 block: a scale (f16), the fifth bits, and the low four bits of two weights per byte.
+/// Bytes of a `Q5_0` block: a scale (f16), the fifth bits, and the low four bits of two weights per byte.
 const Q5_0_BYTES: usize = 2 + BLOCK / 8 + BLOCK / 2;
-/// Bytes of a Q8_0 block: a scale (f16), and one byte per weight.
+/// Bytes of a `Q8_0` block: a scale (f16), and one byte per weight.
 const Q8_0_BYTES: usize = 2 + BLOCK;
 
-/// The same weights as Q8_0, exactly: a Q5_0 weight is a whole number from −16 to 15 times the
-/// block's scale. candle has no vector code for Q5_0, which makes it ten times slower than Q8_0;
+/// The same weights as `Q8_0`, exactly: a `Q5_0` weight is a whole number from −16 to 15 times the
+/// block's scale. candle has no vector code for `Q5_0`, which makes it ten times slower than `Q8_0`;
 /// this costs 3 bits more per weight.
 fn widen_q5_0(weight: &QTensor) -> Result<QTensor> {
     let narrow = weight.data()?;
@@ -82,7 +82,11 @@ fn widen_q5_0(weight: &QTensor) -> Result<QTensor> {
         // Each byte has the weight of its own index below, and that of the second half above.
         wide.extend((0..BLOCK).map(|index| {
             let byte = low_bits[index % (BLOCK / 2)];
-            let low = if index < BLOCK / 2 { byte & 15 } else { byte >> 4 };
+            let low = if index < BLOCK / 2 {
+                byte & 15
+            } else {
+                byte >> 4
+            };
             (low | fifth(index)).wrapping_sub(16)
         }));
     }
@@ -109,24 +113,37 @@ mod tests {
         let wide = widen_q5_0(&narrow).unwrap();
         assert_eq!(wide.dtype(), GgmlDType::Q8_0);
         let weights = |tensor: &QTensor| tensor.dequantize(&Device::Cpu).unwrap();
-        assert_eq!(largest_difference(&weights(&narrow), &weights(&wide)), 0.0);
+        let difference = largest_difference(&weights(&narrow), &weights(&wide));
+        assert!(difference.abs() < f32::MIN_POSITIVE, "{difference}");
     }
 
     #[test]
     fn few_rows_and_many_give_the_same_products() {
-        for dtype in [GgmlDType::F32, GgmlDType::F16, GgmlDType::Q5_0, GgmlDType::Q8_0] {
+        for dtype in [
+            GgmlDType::F32,
+            GgmlDType::F16,
+            GgmlDType::Q5_0,
+            GgmlDType::Q8_0,
+        ] {
             let weight = QTensor::quantize(&random(24, 64), dtype).unwrap();
             let linear = Linear::new(Arc::new(weight)).unwrap();
             let rows = random(GEMM_ROWS, 64);
             let at_once = linear.forward(&rows).unwrap();
             let one_by_one: Vec<Tensor> = (0..GEMM_ROWS)
-                .map(|row| linear.forward(&rows.narrow(0, row, 1).unwrap().contiguous().unwrap()).unwrap())
+                .map(|row| {
+                    linear
+                        .forward(&rows.narrow(0, row, 1).unwrap().contiguous().unwrap())
+                        .unwrap()
+                })
                 .collect();
             let one_by_one = Tensor::cat(&one_by_one, 0).unwrap();
             // The quantized product rounds the activations to 8 bits: 64 products of about 1.
             let difference = largest_difference(&at_once, &one_by_one);
             assert!(difference < 0.2, "{dtype:?}: {difference}");
-            assert_eq!(linear.forward_compact(&rows).unwrap().dims(), [GEMM_ROWS, 24]);
+            assert_eq!(
+                linear.forward_compact(&rows).unwrap().dims(),
+                [GEMM_ROWS, 24]
+            );
         }
     }
 }

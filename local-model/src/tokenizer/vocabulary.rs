@@ -41,16 +41,13 @@ pub(super) struct Vocabulary {
     /// User-defined pieces by their first byte, the longest first.
     user_defined: Vec<Vec<TokenId>>,
     bytes: Vec<TokenId>,
-    splits_at_spaces: bool,
+    /// Characters that come right before a space within some normal piece.
+    before_space: Vec<char>,
 }
 
 impl Vocabulary {
     /// Checks and packs the three arrays of the file. The error says what is wrong with them.
-    pub(super) fn new(
-        pieces: &[String],
-        scores: Vec<f32>,
-        types: &[i32],
-    ) -> Result<Self, String> {
+    pub(super) fn new(pieces: &[String], scores: Vec<f32>, types: &[i32]) -> Result<Self, String> {
         if scores.len() != pieces.len() || types.len() != pieces.len() {
             return Err(format!(
                 "{} tokens, {} scores and {} types",
@@ -72,7 +69,7 @@ impl Vocabulary {
             hasher: DefaultHashBuilder::default(),
             user_defined: vec![Vec::new(); 256],
             bytes: Vec::new(),
-            splits_at_spaces: true,
+            before_space: Vec::new(),
         };
         let mut bytes = vec![None; 256];
         for (id, (piece, &number)) in (0..).zip(pieces.iter().zip(types)) {
@@ -108,9 +105,7 @@ impl Vocabulary {
                             hasher.hash_one(slice(text, ends, other))
                         });
                 }
-                if mark_follows_other(piece) {
-                    self.splits_at_spaces = false;
-                }
+                self.note_inner_spaces(piece);
             }
             Kind::UserDefined => {
                 if let Some(&first) = piece.as_bytes().first() {
@@ -118,6 +113,14 @@ impl Vocabulary {
                 }
             }
             Kind::Byte(_) | Kind::Control => {}
+        }
+    }
+
+    fn note_inner_spaces(&mut self, piece: &str) {
+        for (character, next) in piece.chars().zip(piece.chars().skip(1)) {
+            if next == SPACE_MARK && !self.spans_space_after(character) {
+                self.before_space.push(character);
+            }
         }
     }
 
@@ -173,10 +176,10 @@ impl Vocabulary {
             .map(|(id, piece)| (id, piece.len()))
     }
 
-    /// Whether no piece has a space after something else, so that words can be merged apart
-    /// without changing the result.
-    pub(super) fn splits_at_spaces(&self) -> bool {
-        self.splits_at_spaces
+    /// Whether some piece goes on over a space after this character. After any other, words can be
+    /// merged apart without changing the result.
+    pub(super) fn spans_space_after(&self, character: char) -> bool {
+        character == SPACE_MARK || self.before_space.contains(&character)
     }
 }
 
@@ -210,10 +213,4 @@ fn kind_of(piece: &str, number: i32) -> Result<Kind, String> {
             .ok_or_else(|| format!("{piece:?} is no byte token")),
         other => Err(format!("token {piece:?} is of unknown type {other}")),
     }
-}
-
-fn mark_follows_other(piece: &str) -> bool {
-    piece
-        .trim_start_matches(SPACE_MARK)
-        .contains(SPACE_MARK)
 }

@@ -32,7 +32,7 @@ fn nothing_written_means_loopback_and_the_local_model() {
         Some(&ModelTarget::Local)
     );
     assert_eq!(config.models.find("gpt-5"), None);
-    assert!(config.tenants.is_keyless());
+    assert!(config.tenants.keyless().is_some());
 }
 
 #[test]
@@ -127,4 +127,52 @@ fn defaults_and_an_empty_file_agree() {
     let Limits { body, .. } = defaults.limits;
     assert_eq!(body, load("").unwrap().limits.body);
     assert_eq!(defaults.source, Source::Defaults);
+}
+
+#[test]
+fn the_shipped_examples_are_right() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let config = Config::load(&examples.join("skinflint.toml"), &ENVIRONMENT).unwrap();
+    assert_eq!(config.models.find("small"), Some(&ModelTarget::Local));
+    assert!(config.models.find("claude-sonnet-5").is_some());
+    assert!(config.tenants.keyless().is_some());
+    let tenants = crate::Tenants::load(&examples.join("tenants")).unwrap();
+    assert!(tenants.keyless().is_none());
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let text = include_str!("../../examples/skinflint.toml");
+    let uncommented: String = text
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if is_default(rest) => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let shown = load(&uncommented).unwrap();
+    let defaults = Config::defaults(&ENVIRONMENT).unwrap();
+    assert_eq!(shown.limits, defaults.limits);
+    assert_eq!(shown.timeouts, defaults.timeouts);
+}
+
+/// Whether a commented line of the example sets a limit or a timeout.
+fn is_default(line: &str) -> bool {
+    const FIELDS: [&str; 13] = [
+        "body",
+        "decompressed",
+        "headers",
+        "json_depth",
+        "connections",
+        "in_flight",
+        "header",
+        "body_idle",
+        "connect",
+        "first_byte",
+        "idle",
+        "keep_alive",
+        "drain",
+    ];
+    line.split_once(" = ")
+        .is_some_and(|(field, _)| FIELDS.contains(&field))
 }

@@ -11,6 +11,8 @@ use crate::{file::Invalid, units::Span};
 pub struct Timeouts {
     /// From accepting a connection, or finishing an answer, to the end of the next request's headers.
     pub header: Duration,
+    /// From a request's headers to the end of its body.
+    pub body: Duration,
     /// Silence while a request body is being sent.
     pub body_idle: Duration,
     /// Connecting to a provider, TLS included.
@@ -29,6 +31,7 @@ pub struct Timeouts {
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
     header: Option<Span>,
+    body: Option<Span>,
     body_idle: Option<Span>,
     connect: Option<Span>,
     first_byte: Option<Span>,
@@ -39,6 +42,8 @@ pub(super) struct Raw {
 
 /// A client that needs longer for a few hundred bytes is broken or hostile.
 const DEFAULT_HEADER: Duration = Duration::from_secs(10);
+/// The largest body over a line of one megabit a second.
+const DEFAULT_BODY: Duration = Duration::from_mins(5);
 /// Bodies of megabytes come over slow lines, but not with long pauses.
 const DEFAULT_BODY_IDLE: Duration = Duration::from_secs(30);
 /// Several round trips around the world.
@@ -59,6 +64,7 @@ impl Timeouts {
         let or = |given: Option<Span>, default| given.map_or(default, |Span(duration)| duration);
         let timeouts = Self {
             header: or(raw.header, DEFAULT_HEADER),
+            body: or(raw.body, DEFAULT_BODY),
             body_idle: or(raw.body_idle, DEFAULT_BODY_IDLE),
             connect: or(raw.connect, DEFAULT_CONNECT),
             first_byte: or(raw.first_byte, DEFAULT_FIRST_BYTE),
@@ -68,6 +74,7 @@ impl Timeouts {
         };
         let more_than_nothing = [
             ("header", timeouts.header),
+            ("body", timeouts.body),
             ("body_idle", timeouts.body_idle),
             ("connect", timeouts.connect),
             ("first_byte", timeouts.first_byte),

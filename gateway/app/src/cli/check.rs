@@ -35,7 +35,7 @@ pub(super) fn run(file: &ConfigFile) -> Outcome {
     for entry in config.models.entries() {
         out::line(format_args!("model     {}", entry.pattern));
     }
-    if config.tenants.is_keyless() {
+    if config.tenants.keyless().is_some() {
         out::line("tenants   none: callers on this machine need no key");
     } else {
         out::line(format_args!("tenants   {}", config.policies.display()));

@@ -14,9 +14,8 @@ use tower::{Layer, Service};
 
 use crate::{
     body::Body,
-    call::{Authenticated, Caller},
+    call::{Authenticated, Caller, Recorded},
     error::{AccessError, CallError},
-    layers::rescue::Recorded,
 };
 
 /// Puts [`Authenticate`] around a service.
@@ -90,14 +89,15 @@ where
 
 fn identify<B>(tenants: &Tenants, request: &mut Request<B>) -> Result<Caller, AccessError> {
     let key = take_keys(request.headers_mut());
-    let tenant = if tenants.is_keyless() {
-        refuse_foreign(request)?;
-        tenants.keyless().clone()
-    } else {
-        let key = key.ok_or(AccessError::Missing)?;
-        tenants
+    let tenant = match (tenants.keyless(), key) {
+        (Some(keyless), _) => {
+            refuse_foreign(request)?;
+            keyless.clone()
+        }
+        (None, Some(key)) => tenants
             .authenticate(&key)
-            .map_err(|_| AccessError::Unknown)?
+            .map_err(|_| AccessError::Unknown)?,
+        (None, None) => return Err(AccessError::Missing),
     };
     Ok(Caller {
         tenant,

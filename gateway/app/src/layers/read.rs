@@ -43,6 +43,7 @@ struct Rules {
     body: u64,
     decompressed: u64,
     json: JsonLimits,
+    whole: Duration,
     idle: Duration,
 }
 
@@ -59,6 +60,7 @@ impl ReadLayer {
                     max_depth: limits.json_depth,
                     ..JsonLimits::default()
                 },
+                whole: timeouts.body,
                 idle: timeouts.body_idle,
             }),
         }
@@ -114,9 +116,11 @@ where
         receipt,
     } = authenticated;
     let (parts, body) = request.into_parts();
+    let collected = timeout(rules.whole, collect(body, &parts.headers, rules));
     let sent = receipt
-        .waiting(collect(body, &parts.headers, rules))
-        .await?;
+        .waiting(collected)
+        .await
+        .map_err(|_| ReadError::Slow(rules.whole))??;
     let body = match decode::Encoding::of(&parts.headers)? {
         Some(encoding) => encoding.decode(sent, rules.decompressed).await?,
         None => sent,

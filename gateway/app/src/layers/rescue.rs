@@ -6,10 +6,10 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::Response;
 use tower::{Layer, Service};
 
-use crate::{body::Body, error::CallError, receipt::Receipt, rescue};
+use crate::{body::Body, call::Recorded, error::CallError, rescue};
 
 /// Puts [`Rescue`] around a service.
 #[derive(Debug, Clone, Copy)]
@@ -19,15 +19,6 @@ pub(crate) struct RescueLayer;
 #[derive(Debug, Clone)]
 pub(crate) struct Rescue<S> {
     inner: S,
-}
-
-/// A request with the record of its call.
-#[derive(Debug)]
-pub(crate) struct Recorded<B> {
-    /// The request as it came.
-    pub request: Request<B>,
-    /// The call's record.
-    pub receipt: Receipt,
 }
 
 impl<S> Layer<S> for RescueLayer {

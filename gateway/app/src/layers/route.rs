@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::{self, Either, Ready};
-use http::Response;
+use http::{Response, header};
 use skinflint_policies::{ClientCredentials, ModelTable, Upstream, UpstreamProtocol};
 use skinflint_protocol::{Dialect, Endpoint};
 use tower::{Layer, Service};
@@ -167,6 +167,9 @@ impl RouteMap {
                 )
             });
         let Some((index, upstream)) = found else {
+            if asked.parts.headers.contains_key(header::UPGRADE) {
+                return Err(CallError::NoWebSocket);
+            }
             let viewed = Endpoint::from_path(path).map(|_| "POST");
             let allowed = viewed.or((path == "/v1/models").then_some("GET"));
             return Err(CallError::UnknownEndpoint { allowed });

@@ -19,7 +19,7 @@ use tracing::{Instrument, info_span};
 use self::line::CallLine;
 use crate::{
     body::{Body, BoxError},
-    layers::rescue::Recorded,
+    call::Recorded,
     metrics::Metrics,
     receipt::Receipt,
     surface::Surface,

@@ -103,7 +103,7 @@ async fn whole(
 
 fn emitter(call: &ModelCall, engine: &Engine) -> Result<Emitter, LocalError> {
     let meta = Meta {
-        id: call.receipt.id().to_string(),
+        id: call.receipt.id().bare(),
         model: engine.info().name.clone(),
         created_unix: clock::unix_seconds(),
         include_usage: call.view.include_usage,

@@ -1,1 +1,177 @@
+use super::Speaker::{Assistant, System, Tool, User};
+use super::*;
+use crate::corpus;
 
+fn view(endpoint: Endpoint, body: &str) -> RequestView {
+    RequestView::parse(endpoint, body.as_bytes(), JsonLimits::default()).unwrap()
+}
+
+fn read(endpoint: Endpoint, body: &str) -> Result<Conversation, Unsupported> {
+    Conversation::from_view(&view(endpoint, body), body.as_bytes())
+}
+
+fn turns(endpoint: Endpoint, body: &str) -> String {
+    let conversation = read(endpoint, body).unwrap();
+    let turns: Vec<_> = conversation
+        .turns
+        .iter()
+        .map(|turn| format!("{:?}: {}", turn.role, turn.text))
+        .collect();
+    turns.join("\n")
+}
+
+#[test]
+fn texts_are_decoded_and_joined_by_speaker() {
+    let body = r#"{"model":"a","max_tokens":9,"temperature":0.5,"stop_sequences":["x"],
+        "system":[{"type":"text","text":"one"},{"type":"text","text":"two"}],
+        "messages":[{"role":"user","content":"caf\u00e9 \ud83e\udd80\n\"q\""},
+            {"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"text","text":"yes"}]},
+            {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]}"#;
+    insta::assert_snapshot!(turns(Endpoint::Messages, body), @r#"
+    System: one
+    two
+    User: café 🦀
+    "q"
+    Assistant: yes
+    User: a
+    b
+    "#);
+    let conversation = read(Endpoint::Messages, body).unwrap();
+    assert_eq!(conversation.max_output_tokens, Some(9));
+    assert_eq!(conversation.sampling.temperature, Some(0.5));
+    assert_eq!(conversation.sampling.stop, ["x"]);
+}
+
+#[test]
+fn tool_calls_and_results_become_text_in_every_protocol() {
+    insta::assert_snapshot!(turns(Endpoint::Messages, r#"{"model":"a","messages":[
+        {"role":"assistant","content":[{"type":"tool_use","id":"t","name":"read","input":{"path": "a.rs"}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"fn a"},{"type":"text","text":"()"}]},
+            {"type":"tool_result","tool_use_id":"u"},{"type":"text","text":"go on"}]}]}"#), @r#"
+    Assistant: read({"path": "a.rs"})
+    Tool: fn a
+    ()
+    User: go on
+    "#);
+    insta::assert_snapshot!(turns(Endpoint::ChatCompletions, r#"{"model":"a","messages":[
+        {"role":"assistant","content":"ok","tool_calls":[{"id":"t","type":"function","function":{"name":"read","arguments":"{\"path\":\"a\"}"}},
+            {"id":"u","type":"custom","custom":{"name":"run","input":"ls"}}]},
+        {"role":"tool","tool_call_id":"t","content":"fn a()"},
+        {"role":"assistant","content":null,"refusal":"no more"}]}"#), @r#"
+    Assistant: ok
+    read({"path":"a"})
+    run(ls)
+    Tool: fn a()
+    Assistant: no more
+    "#);
+    insta::assert_snapshot!(turns(Endpoint::Responses, r#"{"model":"a","instructions":"brief","input":[
+        {"role":"user","content":"hi"},
+        {"type":"reasoning","summary":[]},
+        {"type":"function_call","name":"read","arguments":"{}","call_id":"c"},
+        {"type":"function_call_output","call_id":"c","output":"text"},
+        {"type":"shell_call","call_id":"d","action":{"commands":["ls"]}},
+        {"type":"shell_call_output","call_id":"d","output":[{"stdout":"a.rs"}]}]}"#), @r#"
+    System: brief
+    User: hi
+    Assistant: read({})
+    Tool: text
+    Assistant: shell_call({"commands":["ls"]})
+    Tool: [{"stdout":"a.rs"}]
+    "#);
+}
+
+/// What is not supported of bodies, one a line.
+fn refusals(cases: &[(Endpoint, &str)]) -> String {
+    let lines: Vec<_> = cases
+        .iter()
+        .map(|(endpoint, body)| read(*endpoint, body).expect_err(body).to_string())
+        .collect();
+    lines.join("\n")
+}
+
+#[test]
+fn content_that_a_text_model_cannot_read_is_named() {
+    let second = |part: &str| {
+        format!(
+            r#"{{"model":"a","messages":[{{"role":"user","content":[{{"type":"text","text":"a"}},{part}]}}]}}"#
+        )
+    };
+    insta::assert_snapshot!(refusals(&[
+        (Endpoint::Messages, &second(r#"{"type":"image","source":{}}"#)),
+        (Endpoint::Messages, &second(r#"{"type":"document","source":{}}"#)),
+        (Endpoint::Messages, &second(r#"{"type":"server_tool_use"}"#)),
+        (Endpoint::Messages, &second(r#"{"type":"from_the_future"}"#)),
+        (Endpoint::Messages, &second(r#"{"type":"tool_result","content":[{"type":"image"}]}"#)),
+        (Endpoint::Messages, r#"{"model":"a","messages":[{"role":"narrator","content":"a"}]}"#),
+        (Endpoint::ChatCompletions, &second(r#"{"type":"image_url","image_url":{"url":"x"}}"#)),
+        (Endpoint::ChatCompletions, &second(r#"{"type":"input_audio","input_audio":{}}"#)),
+        (Endpoint::Responses, r#"{"model":"a","input":[{"type":"item_reference","id":"x"}]}"#),
+        (Endpoint::Responses, r#"{"model":"a","input":[{"type":"computer_call_output","output":{}}]}"#),
+        (Endpoint::Embeddings, r#"{"model":"a","input":[1,2]}"#),
+    ]), @r#"
+    messages[0].content[1]: an image is not supported by a text model
+    messages[0].content[1]: a document is not supported by a text model
+    messages[0].content[1]: a tool of the provider is not supported by a text model
+    messages[0].content[1]: content of unknown kind is not supported by a text model
+    messages[0].content[1]: an image is not supported by a text model
+    messages[0]: a message of unknown role is not supported by a text model
+    messages[0].content[1]: an image is not supported by a text model
+    messages[0].content[1]: audio is not supported by a text model
+    input[0]: content by reference is not supported by a text model
+    input[0]: an image is not supported by a text model
+    input: an embedding is not supported by a text model
+    "#);
+}
+
+#[test]
+fn options_that_a_text_model_cannot_follow_are_named() {
+    let body = |member: &str| {
+        format!(
+            r#"{{"model":"a","input":"a","messages":[{{"role":"user","content":"a"}}],{member}}}"#
+        )
+    };
+    insta::assert_snapshot!(refusals(&[
+        (Endpoint::Messages, &body(r#""tool_choice":{"type":"any"}"#)),
+        (Endpoint::Messages, &body(r#""output_config":{"format":{"type":"json_schema"}}"#)),
+        (Endpoint::ChatCompletions, &body(r#""n":2"#)),
+        (Endpoint::ChatCompletions, &body(r#""response_format":{"type":"json_object"}"#)),
+        (Endpoint::ChatCompletions, &body(r#""tool_choice":"required""#)),
+        (Endpoint::ChatCompletions, &body(r#""tool_choice":{"type":"function","function":{"name":"f"}}"#)),
+        (Endpoint::Responses, &body(r#""previous_response_id":"r""#)),
+        (Endpoint::Responses, &body(r#""conversation":"c""#)),
+        (Endpoint::Responses, &body(r#""background":true"#)),
+        (Endpoint::Responses, &body(r#""text":{"format":{"type":"json_schema"}}"#)),
+    ]), @r#"
+    tool_choice: a forced tool call is not supported by a text model
+    output_config.format: a format other than text is not supported by a text model
+    n: more than one answer is not supported by a text model
+    response_format: a format other than text is not supported by a text model
+    tool_choice: a forced tool call is not supported by a text model
+    tool_choice: a forced tool call is not supported by a text model
+    previous_response_id: an earlier response by reference is not supported by a text model
+    conversation: a stored conversation is not supported by a text model
+    background: an answer in the background is not supported by a text model
+    text.format: a format other than text is not supported by a text model
+    "#);
+}
+
+#[test]
+fn one_answer_and_tools_on_offer_are_fine() {
+    let body = r#"{"model":"a","messages":[{"role":"user","content":"a"}],"n":1,"tool_choice":"auto",
+        "tools":[{"type":"function","function":{"name":"f"}}],"response_format":{"type":"text"}}"#;
+    assert_eq!(turns(Endpoint::ChatCompletions, body), "User: a");
+}
+
+#[test]
+fn an_agents_request_without_pictures_is_a_conversation() {
+    let body = corpus::responses(2);
+    let conversation = read(Endpoint::Responses, &body).unwrap();
+    let roles: Vec<_> = conversation.turns.iter().map(|turn| turn.role).collect();
+    assert_eq!(
+        roles,
+        [
+            System, User, Assistant, Tool, Assistant, Tool, Assistant, Tool, Assistant, Tool
+        ]
+    );
+    assert!(conversation.turns[3].text.contains("日本 🦀"));
+}

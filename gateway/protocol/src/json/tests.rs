@@ -15,7 +15,7 @@ fn fault(text: impl AsRef<[u8]>) -> (JsonErrorKind, usize) {
     (error.kind, error.offset)
 }
 
-/// Rebuilds what serde_json would have made of the text.
+/// Rebuilds what `serde_json` would have made of the text.
 fn tree(value: Value<'_>) -> Tree {
     match value.kind() {
         JsonKind::Null => Tree::Null,
@@ -271,7 +271,7 @@ fn soup() -> impl Strategy<Value = String> {
     prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// Accepts what serde_json accepts, and reads it the same.
+/// Accepts what `serde_json` accepts, and reads it the same.
 fn agrees_with_serde(bytes: &[u8]) -> Result<(), TestCaseError> {
     let ours = Document::parse(bytes, JsonLimits::default());
     match (serde_json::from_slice::<Tree>(bytes), ours) {

@@ -29,7 +29,7 @@ pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
         return Err(messages.empty("at least one message"));
     }
     if let Some(tools) = tools {
-        view.tools = content::tools(&tools, ["function", "custom"])?;
+        view.tools = content::tools(&tools)?;
     }
     if let Some(choice) = tool_choice {
         view.tool_choice = content::tool_choice(&choice)?;

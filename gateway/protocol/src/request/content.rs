@@ -152,16 +152,13 @@ pub(super) fn strings(node: &Node<'_, '_>) -> Result<Vec<String>, ViewError> {
         .collect()
 }
 
-/// The tools on offer. `nested` names the members in which chat completions wrap a definition.
-pub(super) fn tools(
-    node: &Node<'_, '_>,
-    nested: [&'static str; 2],
-) -> Result<Vec<Tool>, ViewError> {
+/// The tools on offer. Chat completions wrap a definition in a member named by its type.
+pub(super) fn tools(node: &Node<'_, '_>) -> Result<Vec<Tool>, ViewError> {
     node.elements("an array of tools")?
         .map(|tool| {
-            let [name, kind, cache_control, first, second] =
-                tool.fields(["name", "type", "cache_control", nested[0], nested[1]])?;
-            let wrapped = match first.or(second) {
+            let [name, kind, cache_control, function, custom] =
+                tool.fields(["name", "type", "cache_control", "function", "custom"])?;
+            let wrapped = match function.or(custom) {
                 Some(definition) => {
                     let [name] = definition.fields(["name"])?;
                     Some(

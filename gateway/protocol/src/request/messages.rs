@@ -28,7 +28,7 @@ pub(super) fn read(endpoint: Endpoint, root: &Node<'_, '_>) -> Result<RequestVie
     let messages = root.require(messages, "messages", "an array of messages")?;
     read_messages(&mut view, &messages)?;
     if let Some(tools) = tools {
-        view.tools = content::tools(&tools, ["function", "custom"])?;
+        view.tools = content::tools(&tools)?;
     }
     if let Some(choice) = tool_choice {
         view.tool_choice = content::tool_choice(&choice)?;

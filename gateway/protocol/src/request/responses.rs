@@ -35,7 +35,7 @@ pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
         None => return root.require(None, "input", STRING_OR_ITEMS),
     }
     if let Some(tools) = tools {
-        view.tools = content::tools(&tools, ["function", "custom"])?;
+        view.tools = content::tools(&tools)?;
     }
     if let Some(choice) = tool_choice {
         view.tool_choice = content::tool_choice(&choice)?;
@@ -115,6 +115,10 @@ fn read_item(reader: &mut Reader<'_>, item: &Node<'_, '_>) -> Result<(), ViewErr
         let content = item.require(content, "content", "a string or an array of content parts")?;
         return reader.content(role, &content);
     };
+    if kind == "computer_call_output" {
+        reader.push(Role::Tool, BlockKind::Image, item.span(), None);
+        return Ok(());
+    }
     if kind.ends_with("_output") {
         return read_output(reader, item, output.as_ref());
     }

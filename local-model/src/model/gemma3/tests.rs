@@ -9,8 +9,7 @@ use crate::tokenizer::Tokenizer;
 use candle_core::quantized::GgmlDType;
 
 fn model(fixture: &Fixture) -> Box<dyn Model> {
-    let file = fixture.write();
-    let mut gguf = GgufFile::open(file.path()).unwrap();
+    let mut gguf = fixture.open();
     let vocabulary = Tokenizer::load(&mut gguf).unwrap().size();
     Architecture::Gemma3.load(&mut gguf, vocabulary).unwrap()
 }
@@ -28,7 +27,9 @@ fn logits(model: &dyn Model, tokens: &[u32], chunk: usize) -> Vec<Vec<f32>> {
 }
 
 fn tokens(count: usize) -> Vec<u32> {
-    (0..count as u32).map(|i| (i * 37 + i * i * 11) % 300).collect()
+    (0..count as u32)
+        .map(|i| (i * 37 + i * i * 11) % 300)
+        .collect()
 }
 
 fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
@@ -69,9 +70,17 @@ fn add(x: &mut [f32], y: &[f32]) {
 }
 
 /// One head over the keys that it may see.
-fn attend_reference(query: &[f32], keys: &[Vec<f32>], values: &[Vec<f32>], from: usize) -> Vec<f32> {
+fn attend_reference(
+    query: &[f32],
+    keys: &[Vec<f32>],
+    values: &[Vec<f32>],
+    from: usize,
+) -> Vec<f32> {
     let scale = (HEAD_DIM as f32).sqrt();
-    let scores: Vec<f32> = keys[from..].iter().map(|key| (dot(query, key) / scale).exp()).collect();
+    let scores: Vec<f32> = keys[from..]
+        .iter()
+        .map(|key| (dot(query, key) / scale).exp())
+        .collect();
     let total: f32 = scores.iter().sum();
     let mut out = vec![0.0; HEAD_DIM];
     for (score, value) in scores.iter().zip(&values[from..]) {
@@ -92,44 +101,60 @@ fn reference(fixture: &Fixture, tokens: &[u32]) -> Vec<Vec<f32>> {
         let row = &embedding[token as usize * WIDTH..][..WIDTH];
         let mut x: Vec<f32> = row.iter().map(|x| x * (WIDTH as f32).sqrt()).collect();
         for layer in 0..LAYERS {
-            let w = |part: &str| fixture.weights(&format!("blk.{layer}.{part}.weight"));
+            let weights = |part: &str| fixture.weights(&format!("blk.{layer}.{part}.weight"));
             let is_global = layer % 6 == 5;
             let base = if is_global { 1_000_000.0 } else { 10_000.0 };
-            let from = if is_global { 0 } else { (position + 1).saturating_sub(WINDOW) };
-            let h = norm(&x, &w("attn_norm"));
-            let k = product(&w("attn_k"), &h);
-            let v = product(&w("attn_v"), &h);
+            let from = if is_global {
+                0
+            } else {
+                (position + 1).saturating_sub(WINDOW)
+            };
+            let normed = norm(&x, &weights("attn_norm"));
+            let key_rows = product(&weights("attn_k"), &normed);
+            let value_rows = product(&weights("attn_v"), &normed);
             for head in 0..KEY_HEADS {
                 let part = head * HEAD_DIM..(head + 1) * HEAD_DIM;
-                let key = norm(&k[part.clone()], &w("attn_k_norm"));
+                let key = norm(&key_rows[part.clone()], &weights("attn_k_norm"));
                 keys[layer][head].push(rotate(&key, position, base));
-                values[layer][head].push(v[part].to_vec());
+                values[layer][head].push(value_rows[part].to_vec());
             }
-            let attended: Vec<f32> = product(&w("attn_q"), &h)
+            let attended: Vec<f32> = product(&weights("attn_q"), &normed)
                 .chunks(HEAD_DIM)
                 .enumerate()
                 .flat_map(|(head, query)| {
-                    let query = rotate(&norm(query, &w("attn_q_norm")), position, base);
+                    let query = rotate(&norm(query, &weights("attn_q_norm")), position, base);
                     let shared = head / (HEADS / KEY_HEADS);
                     attend_reference(&query, &keys[layer][shared], &values[layer][shared], from)
                 })
                 .collect();
-            let attended = product(&w("attn_output"), &attended);
-            add(&mut x, &norm(&attended, &w("post_attention_norm")));
-            let h = norm(&x, &w("ffn_norm"));
-            let (gate, up) = (product(&w("ffn_gate"), &h), product(&w("ffn_up"), &h));
+            let attended = product(&weights("attn_output"), &attended);
+            add(&mut x, &norm(&attended, &weights("post_attention_norm")));
+            let normed = norm(&x, &weights("ffn_norm"));
+            let (gate, up) = (
+                product(&weights("ffn_gate"), &normed),
+                product(&weights("ffn_up"), &normed),
+            );
             let gated: Vec<f32> = gate
                 .iter()
                 .zip(up)
-                .map(|(g, up)| {
-                    let u = 0.797_884_6 * (g + 0.044_715 * g * g * g);
-                    0.5 * g * (1.0 + u.tanh()) * up
+                .map(|(gate, up)| {
+                    let inner = 0.797_884_6 * (gate + 0.044_715 * gate * gate * gate);
+                    0.5 * gate * (1.0 + inner.tanh()) * up
                 })
                 .collect();
             assert_eq!(gated.len(), FEED_FORWARD);
-            add(&mut x, &norm(&product(&w("ffn_down"), &gated), &w("post_ffw_norm")));
+            add(
+                &mut x,
+                &norm(
+                    &product(&weights("ffn_down"), &gated),
+                    &weights("post_ffw_norm"),
+                ),
+            );
         }
-        out.push(product(&embedding, &norm(&x, &fixture.weights("output_norm.weight"))));
+        out.push(product(
+            &embedding,
+            &norm(&x, &fixture.weights("output_norm.weight")),
+        ));
     }
     out
 }
@@ -141,9 +166,15 @@ fn follows_the_reference() {
     let tokens = tokens(3 * WINDOW + 3);
     let expected = reference(&fixture, &tokens);
     let got = logits(model(&fixture).as_ref(), &tokens, tokens.len());
-    let spread = expected.iter().flatten().fold(0.0_f32, |most, x| most.max(x.abs()));
+    let spread = expected
+        .iter()
+        .flatten()
+        .fold(0.0_f32, |most, x| most.max(x.abs()));
     let difference = largest_difference(&expected, &got);
-    assert!(spread > 1.0 && difference < 1e-3, "{difference} of {spread}");
+    assert!(
+        spread > 1.0 && difference < 1e-3,
+        "{difference} of {spread}"
+    );
 }
 
 #[test]
@@ -176,8 +207,7 @@ fn contradictions_are_named() {
     let fault = |change: &dyn Fn(&mut Fixture)| {
         let mut fixture = Fixture::new(GgmlDType::F32);
         change(&mut fixture);
-        let file = fixture.write();
-        let mut gguf = GgufFile::open(file.path()).unwrap();
+        let mut gguf = fixture.open();
         let vocabulary = Tokenizer::load(&mut gguf).unwrap().size();
         let loaded = Architecture::Gemma3.load(&mut gguf, vocabulary);
         loaded.err().unwrap().to_string()
@@ -216,25 +246,51 @@ fn real_weights_give_the_same_logits_in_chunks() {
     };
     let mut gguf = GgufFile::open(&path).unwrap();
     let tokenizer = Tokenizer::load(&mut gguf).unwrap();
-    let model = Architecture::of(&gguf).unwrap().load(&mut gguf, tokenizer.size()).unwrap();
-    let text = "The quick brown fox jumps over the lazy dog, and then it sleeps until noon. ".repeat(3);
+    let model = Architecture::of(&gguf)
+        .unwrap()
+        .load(&mut gguf, tokenizer.size())
+        .unwrap();
+    let text =
+        "The quick brown fox jumps over the lazy dog, and then it sleeps until noon. ".repeat(3);
     let tokens = tokenizer.encode_prompt(&text);
     let last = |chunk: usize| {
         let mut cache = model.cache(tokens.len());
         let chunks = tokens.chunks(chunk);
-        let hidden = chunks.map(|chunk| model.hidden(chunk, &mut cache).unwrap()).last().unwrap();
-        let row = hidden.narrow(0, hidden.dim(0).unwrap() - 1, 1).unwrap().contiguous().unwrap();
-        vec![model.logits(&row).unwrap().squeeze(0).unwrap().to_vec1::<f32>().unwrap()]
+        let hidden = chunks
+            .map(|chunk| model.hidden(chunk, &mut cache).unwrap())
+            .last()
+            .unwrap();
+        let row = hidden
+            .narrow(0, hidden.dim(0).unwrap() - 1, 1)
+            .unwrap()
+            .contiguous()
+            .unwrap();
+        vec![
+            model
+                .logits(&row)
+                .unwrap()
+                .squeeze(0)
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap(),
+        ]
     };
     let at_once = last(tokens.len());
     let likeliest = |logits: &[Vec<f32>]| {
-        let best = logits[0].iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        let best = logits[0]
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.total_cmp(b.1));
         best.unwrap().0
     };
     for chunk in [1, 30] {
         let chunked = last(chunk);
         // Few rows go through the quantized product, which rounds activations to 8 bits.
-        let total: f32 = at_once[0].iter().zip(&chunked[0]).map(|(a, b)| (a - b).abs()).sum();
+        let total: f32 = at_once[0]
+            .iter()
+            .zip(&chunked[0])
+            .map(|(a, b)| (a - b).abs())
+            .sum();
         let mean = total / at_once[0].len() as f32;
         assert!(mean < 0.3, "chunks of {chunk}: {mean}");
         assert_eq!(likeliest(&at_once), likeliest(&chunked));

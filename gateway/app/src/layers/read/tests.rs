@@ -2,7 +2,7 @@ use std::io;
 
 use async_compression::tokio::write::GzipEncoder;
 use futures_util::stream;
-use http_body_util::{Full, StreamBody};
+use http_body_util::StreamBody;
 use tokio::io::AsyncWriteExt;
 
 use super::*;
@@ -14,6 +14,7 @@ const RULES: Rules = Rules {
         max_depth: 64,
         max_values: 1_000,
     },
+    whole: Duration::from_mins(5),
     idle: Duration::from_secs(30),
 };
 
