@@ -16,10 +16,20 @@ use crate::{
 const UNDISTURBED: Duration = Duration::from_secs(2);
 
 /// Streams whose head has arrived and whose body is held back.
-async fn held(gateway: &Gateway, provider: &FakeProvider, count: usize, gate: &Gate) -> Vec<reqwest::Response> {
-    provider.script_when(|exchange| exchange.header("x-held") == "yes", Script::tokens(3).gate(gate));
+async fn held(
+    gateway: &Gateway,
+    provider: &FakeProvider,
+    count: usize,
+    gate: &Gate,
+) -> Vec<reqwest::Response> {
+    provider.script_when(
+        |exchange| exchange.header("x-held") == "yes",
+        Script::tokens(3).gate(gate),
+    );
     join_all((0..count).map(|_| {
-        let request = gateway.post("/v1/messages", Api::Messages.text(true)).header("x-held", "yes");
+        let request = gateway
+            .post("/v1/messages", Api::Messages.text(true))
+            .header("x-held", "yes");
         async move { request.send().await.unwrap() }
     }))
     .await
@@ -28,12 +38,19 @@ async fn held(gateway: &Gateway, provider: &FakeProvider, count: usize, gate: &G
 #[tokio::test]
 async fn beyond_the_limit_is_refused_at_once_until_a_body_ends() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).limit("in_flight", "2").start().await;
+    let gateway = Gateway::builder(&provider)
+        .limit("in_flight", "2")
+        .start()
+        .await;
     let gate = Gate::closed();
     let held = held(&gateway, &provider, 2, &gate).await;
     // Their heads are out, their bodies are not: both places are taken.
     for api in [Api::Chat, Api::Messages] {
-        let refused = gateway.post(api.path(), api.text(false)).send().await.unwrap();
+        let refused = gateway
+            .post(api.path(), api.text(false))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(header(&refused, "retry-after"), "1");
         assert_ne!(header(&refused, "x-skinflint-request-id"), "");
         match api {
@@ -41,13 +58,21 @@ async fn beyond_the_limit_is_refused_at_once_until_a_body_ends() {
             _ => assert_snapshot!(told(refused).await, @""),
         }
     }
-    assert_eq!(provider.exchanges().len(), 2, "a refused call reached the provider");
+    assert_eq!(
+        provider.exchanges().len(),
+        2,
+        "a refused call reached the provider"
+    );
     gate.open();
     for response in held {
         response.bytes().await.unwrap();
     }
     gateway.wait_in_flight(0).await;
-    let admitted = gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap();
+    let admitted = gateway
+        .post("/v1/messages", Api::Messages.text(false))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(admitted.status(), 200);
     gateway.finish().await;
 }
@@ -55,11 +80,18 @@ async fn beyond_the_limit_is_refused_at_once_until_a_body_ends() {
 #[tokio::test]
 async fn a_client_that_leaves_gives_its_place_back() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).limit("in_flight", "1").start().await;
+    let gateway = Gateway::builder(&provider)
+        .limit("in_flight", "1")
+        .start()
+        .await;
     let held = held(&gateway, &provider, 1, &Gate::closed()).await;
     drop(held);
     gateway.wait_in_flight(0).await;
-    let admitted = gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap();
+    let admitted = gateway
+        .post("/v1/messages", Api::Messages.text(false))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(admitted.status(), 200);
     gateway.finish().await;
 }
@@ -80,10 +112,18 @@ async fn slow_connections_and_stalled_streams_disturb_nobody() {
     for turn in 0..50 {
         let api = Api::ALL[turn % 3];
         let start = Instant::now();
-        let response = gateway.post(api.path(), api.text(turn % 2 == 0)).send().await.unwrap();
+        let response = gateway
+            .post(api.path(), api.text(turn % 2 == 0))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200);
         response.bytes().await.unwrap();
-        assert!(start.elapsed() < UNDISTURBED, "call {turn} took {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < UNDISTURBED,
+            "call {turn} took {:?}",
+            start.elapsed()
+        );
     }
     drop((slow, stalled));
     gateway.finish().await;
@@ -92,11 +132,16 @@ async fn slow_connections_and_stalled_streams_disturb_nobody() {
 #[tokio::test]
 async fn beyond_the_limit_of_connections_the_newest_is_closed() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).limit("connections", "3").start().await;
+    let gateway = Gateway::builder(&provider)
+        .limit("connections", "3")
+        .start()
+        .await;
     let mut kept = Vec::new();
     for _ in 0..3 {
         let mut connection = gateway.raw().await;
-        connection.post("/v1/messages", &Api::Messages.text(false)).await;
+        connection
+            .post("/v1/messages", &Api::Messages.text(false))
+            .await;
         assert_eq!(connection.response().await.unwrap().status, 200);
         kept.push(connection);
     }
@@ -104,14 +149,18 @@ async fn beyond_the_limit_of_connections_the_newest_is_closed() {
     assert!(newest.closed().await.is_empty());
     // The others are not disturbed, and a place that is given back is taken again.
     for connection in &mut kept {
-        connection.post("/v1/messages", &Api::Messages.text(false)).await;
+        connection
+            .post("/v1/messages", &Api::Messages.text(false))
+            .await;
         assert_eq!(connection.response().await.unwrap().status, 200);
     }
     kept.pop().unwrap().close();
     let answered = async {
         loop {
             let mut connection = gateway.raw().await;
-            connection.post("/v1/messages", &Api::Messages.text(false)).await;
+            connection
+                .post("/v1/messages", &Api::Messages.text(false))
+                .await;
             if let Some(response) = connection.response().await {
                 return response;
             }

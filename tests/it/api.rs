@@ -33,7 +33,9 @@ impl Api {
     pub(crate) fn body(self, stream: bool) -> Value {
         let mut body = match self {
             Self::Responses => json!({ "model": self.model(), "input": "hello" }),
-            Self::Chat => json!({ "model": self.model(), "messages": [{ "role": "user", "content": "hello" }] }),
+            Self::Chat => {
+                json!({ "model": self.model(), "messages": [{ "role": "user", "content": "hello" }] })
+            }
             Self::Messages => json!({
                 "model": self.model(),
                 "max_tokens": 100,

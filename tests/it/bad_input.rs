@@ -17,12 +17,23 @@ async fn refusals(api: Api, bodies: &[&str]) -> String {
     let gateway = Gateway::start(&provider).await;
     let mut all = String::new();
     for body in bodies {
-        let response = gateway.post(api.path(), (*body).to_owned()).send().await.unwrap();
-        assert_eq!(header(&response, "content-type"), "application/json", "{body}");
+        let response = gateway
+            .post(api.path(), (*body).to_owned())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            header(&response, "content-type"),
+            "application/json",
+            "{body}"
+        );
         let shown: String = body.chars().take(60).collect();
         writeln!(all, "{shown}\n  {}", told(response).await).unwrap();
     }
-    assert!(provider.exchanges().is_empty(), "a refused body reached the provider");
+    assert!(
+        provider.exchanges().is_empty(),
+        "a refused body reached the provider"
+    );
     gateway.finish().await;
     all
 }
@@ -52,8 +63,14 @@ async fn what_is_not_json() {
 async fn what_is_not_utf_8() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
-    let body = b"{\"model\":\"gpt-fake-1\",\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}".to_vec();
-    let response = gateway.post("/v1/chat/completions", body).send().await.unwrap();
+    let body =
+        b"{\"model\":\"gpt-fake-1\",\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}"
+            .to_vec();
+    let response = gateway
+        .post("/v1/chat/completions", body)
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(response).await, @"");
     assert!(provider.exchanges().is_empty());
     gateway.finish().await;
@@ -130,14 +147,29 @@ async fn too_deep() {
         format!(r#"{{"model":"gpt-fake-1","messages":[],"x":{open}{close}}}"#)
     };
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).limit("json_depth", "20").start().await;
+    let gateway = Gateway::builder(&provider)
+        .limit("json_depth", "20")
+        .start()
+        .await;
     // The object itself is the first level.
-    let response = gateway.post("/v1/chat/completions", deep(19)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/chat/completions", deep(19))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(provider.exchanges().len(), 1);
-    let response = gateway.post("/v1/chat/completions", deep(20)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/chat/completions", deep(20))
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(response).await, @"");
-    let response = gateway.post("/v1/chat/completions", "[".repeat(1_000_000)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/chat/completions", "[".repeat(1_000_000))
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(response).await, @"");
     assert_eq!(provider.exchanges().len(), 1);
     gateway.finish().await;
@@ -146,25 +178,42 @@ async fn too_deep() {
 #[tokio::test]
 async fn too_large() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).limit("body", "\"64KiB\"").start().await;
+    let gateway = Gateway::builder(&provider)
+        .limit("body", "\"64KiB\"")
+        .start()
+        .await;
     let body = |length: usize| {
         let empty = r#"{"model":"gpt-fake-1","messages":[],"x":""}"#;
         let filler = "x".repeat(length - empty.len());
         format!(r#"{{"model":"gpt-fake-1","messages":[],"x":"{filler}"}}"#)
     };
-    let response = gateway.post("/v1/chat/completions", body(64 << 10)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/chat/completions", body(64 << 10))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200, "exactly the limit is allowed");
     assert_eq!(provider.exchanges().len(), 1);
 
-    let response = gateway.post("/v1/chat/completions", body((64 << 10) + 1)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/chat/completions", body((64 << 10) + 1))
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(response).await, @"");
-    let response = gateway.post("/v1/messages", body((64 << 10) + 1)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/messages", body((64 << 10) + 1))
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(response).await, @"");
 
     // Announced, it is refused before it is sent.
     let mut announced = gateway.raw().await;
     announced
-        .send("POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000000\r\n\r\n{")
+        .send(
+            "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000000\r\n\r\n{",
+        )
         .await;
     assert_eq!(announced.response().await.unwrap().status, 413);
 
@@ -185,9 +234,14 @@ async fn too_large() {
 #[tokio::test]
 async fn broken_and_exploding_encodings() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).limit("decompressed", "\"1MiB\"").start().await;
+    let gateway = Gateway::builder(&provider)
+        .limit("decompressed", "\"1MiB\"")
+        .start()
+        .await;
     let send = |coding: &'static str, body: Vec<u8>| {
-        let request = gateway.post("/v1/messages", body).header("content-encoding", coding);
+        let request = gateway
+            .post("/v1/messages", body)
+            .header("content-encoding", coding);
         async move { told(request.send().await.unwrap()).await }
     };
     let whole = gzip(Api::Messages.text(false).as_bytes()).await;

@@ -14,7 +14,9 @@ const DEPARTURES: usize = 5;
 
 /// When the provider saw the last exchange being given up.
 async fn given_up(provider: &FakeProvider) -> Instant {
-    let all = provider.wait_until("the upstream call is given up", |all| all.iter().all(|e| e.end.is_some()));
+    let all = provider.wait_until("the upstream call is given up", |all| {
+        all.iter().all(|e| e.end.is_some())
+    });
     match all.await.pop().unwrap().end {
         Some(End::PeerClosed { at }) => at,
         end => panic!("the upstream call ended with {end:?}"),
@@ -24,7 +26,10 @@ async fn given_up(provider: &FakeProvider) -> Instant {
 fn judge(mut times: Vec<Duration>) {
     times.sort();
     let median = times[times.len() / 2];
-    assert!(median <= NOTICED_WITHIN, "the upstream noticed after {times:?}");
+    assert!(
+        median <= NOTICED_WITHIN,
+        "the upstream noticed after {times:?}"
+    );
 }
 
 /// The client leaves with FIN or RST, by turns, after it has read past `read`.
@@ -35,9 +40,13 @@ async fn departures(stream: bool, script: impl Fn() -> Script, read: &str) {
     for turn in 0..DEPARTURES {
         provider.script(script());
         let mut client: RawConnection = gateway.raw().await;
-        client.post("/v1/messages", &Api::Messages.text(stream)).await;
+        client
+            .post("/v1/messages", &Api::Messages.text(stream))
+            .await;
         provider
-            .wait_until("the request is in", |all| all.len() == turn + 1 && all[turn].body_complete)
+            .wait_until("the request is in", |all| {
+                all.len() == turn + 1 && all[turn].body_complete
+            })
             .await;
         if !read.is_empty() {
             client.read_past(read).await;
@@ -70,12 +79,22 @@ async fn before_the_head_of_a_whole_answer() {
 
 #[tokio::test]
 async fn within_a_whole_answer() {
-    departures(false, || Script::default().cut(CutAt::InsideEvent(0), Ending::Stall), "").await;
+    departures(
+        false,
+        || Script::default().cut(CutAt::InsideEvent(0), Ending::Stall),
+        "",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn after_the_first_event() {
-    departures(true, || Script::tokens(5).cut(CutAt::Events(1), Ending::Stall), "message_start").await;
+    departures(
+        true,
+        || Script::tokens(5).cut(CutAt::Events(1), Ending::Stall),
+        "message_start",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -91,11 +110,16 @@ async fn while_tokens_flow() {
 async fn over_http2() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
-    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let client = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
     let mut times = Vec::new();
     for _ in 0..DEPARTURES {
         provider.script(Script::tokens(5).cut(CutAt::Events(1), Ending::Stall));
-        let request = client.post(gateway.url("/v1/messages")).body(Api::Messages.text(true));
+        let request = client
+            .post(gateway.url("/v1/messages"))
+            .body(Api::Messages.text(true));
         let mut response = request.send().await.unwrap();
         response.chunk().await.unwrap().expect("the first event");
         let left = Instant::now();
@@ -112,7 +136,11 @@ async fn over_http2() {
 async fn a_client_that_leaves_after_the_terminal_event_is_done() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
-    for (api, end) in [(Api::Chat, "[DONE]\n\n"), (Api::Messages, "\"message_stop\"}\n\n"), (Api::Responses, "\n\n")] {
+    for (api, end) in [
+        (Api::Chat, "[DONE]\n\n"),
+        (Api::Messages, "\"message_stop\"}\n\n"),
+        (Api::Responses, "\n\n"),
+    ] {
         provider.script(Script::text("hi").cut(CutAt::Events(usize::MAX), Ending::Stall));
         let mut client = gateway.raw().await;
         client.post(api.path(), &api.text(true)).await;
@@ -123,7 +151,10 @@ async fn a_client_that_leaves_after_the_terminal_event_is_done() {
         client.read_past(end).await;
         client.close();
         given_up(&provider).await;
-        let (_, id) = headers.iter().find(|(name, _)| name == "x-skinflint-request-id").unwrap();
+        let (_, id) = headers
+            .iter()
+            .find(|(name, _)| name == "x-skinflint-request-id")
+            .unwrap();
         let line = gateway.call_line(id).await;
         assert_eq!(line["outcome"], "answered", "{api:?}: {line}");
     }
@@ -137,7 +168,10 @@ async fn a_reader_that_stops_stops_the_provider() {
     let gateway = Gateway::start(&provider).await;
     let gate = Gate::closed();
     // 512 MiB, were it all sent.
-    let part = format!("event: ping\ndata: {{\"type\":\"ping\",\"x\":\"{}\"}}\n\n", "x".repeat(64 << 10));
+    let part = format!(
+        "event: ping\ndata: {{\"type\":\"ping\",\"x\":\"{}\"}}\n\n",
+        "x".repeat(64 << 10)
+    );
     provider.script(Script::sse(std::iter::repeat_n(part, 8 << 10)).gate(&gate));
     let mut client = gateway.raw().await;
     client.post("/v1/messages", &Api::Messages.text(true)).await;
@@ -147,7 +181,11 @@ async fn a_reader_that_stops_stops_the_provider() {
     let mut sent = 0;
     loop {
         provider.script(Script::text("hi"));
-        let other = gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap();
+        let other = gateway
+            .post("/v1/messages", Api::Messages.text(false))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(other.status(), 200);
         let now = provider.exchanges()[0].sent.len();
         if now == sent && sent > 0 {
@@ -155,8 +193,15 @@ async fn a_reader_that_stops_stops_the_provider() {
         }
         sent = now;
     }
-    let bytes = provider.exchanges()[0].sent.iter().map(|part| part.len()).sum::<usize>();
-    assert!(bytes < 64 << 20, "the provider could send {bytes} bytes to a reader that had stopped");
+    let bytes = provider.exchanges()[0]
+        .sent
+        .iter()
+        .map(|part| part.len())
+        .sum::<usize>();
+    assert!(
+        bytes < 64 << 20,
+        "the provider could send {bytes} bytes to a reader that had stopped"
+    );
     client.close();
     given_up(&provider).await;
     gateway.finish().await;

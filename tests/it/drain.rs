@@ -11,7 +11,11 @@ const STREAMS: usize = 200;
 
 /// Starts a stream, and waits for its first event.
 async fn begin(gateway: &Gateway, api: Api) -> (reqwest::Response, Vec<u8>) {
-    let mut response = gateway.post(api.path(), api.text(true)).send().await.unwrap();
+    let mut response = gateway
+        .post(api.path(), api.text(true))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     let first = response.chunk().await.unwrap().expect("the first event");
     (response, first.to_vec())
@@ -27,7 +31,9 @@ async fn rest(begun: (reqwest::Response, Vec<u8>)) -> Vec<u8> {
 
 async fn unready(gateway: &Gateway) {
     let event = gateway.log().wait("the word that it stops", |event| {
-        event["message"].as_str().is_some_and(|message| message.starts_with("stopping"))
+        event["message"]
+            .as_str()
+            .is_some_and(|message| message.starts_with("stopping"))
     });
     event.await;
     let (status, _) = gateway.admin_get("/readyz").await;
@@ -37,7 +43,10 @@ async fn unready(gateway: &Gateway) {
 #[tokio::test]
 async fn two_hundred_streams_end_whole_or_with_an_error_event() {
     let provider = FakeProvider::start().await;
-    let mut gateway = Gateway::builder(&provider).timeout("drain", "2s").start().await;
+    let mut gateway = Gateway::builder(&provider)
+        .timeout("drain", "2s")
+        .start()
+        .await;
     assert_eq!(gateway.admin_get("/readyz").await.0, 200);
     let finishing = Gate::closed();
     let stalling = Gate::closed();
@@ -52,7 +61,9 @@ async fn two_hundred_streams_end_whole_or_with_an_error_event() {
     }
     let begun = join_all((0..STREAMS).map(|turn| {
         let api = Api::ALL[turn % 3];
-        let request = gateway.post(api.path(), api.text(true)).header("x-turn", turn.to_string());
+        let request = gateway
+            .post(api.path(), api.text(true))
+            .header("x-turn", turn.to_string());
         async move {
             let mut response = request.send().await.unwrap();
             let first = response.chunk().await.unwrap().expect("the first event");
@@ -60,11 +71,16 @@ async fn two_hundred_streams_end_whole_or_with_an_error_event() {
         }
     }))
     .await;
-    gateway.wait_in_flight(u32::try_from(STREAMS).unwrap()).await;
+    gateway
+        .wait_in_flight(u32::try_from(STREAMS).unwrap())
+        .await;
 
     gateway.signal(Signal::SIGTERM);
     unready(&gateway).await;
-    assert!(TcpStream::connect(gateway.calls()).await.is_err(), "a new connection was taken");
+    assert!(
+        TcpStream::connect(gateway.calls()).await.is_err(),
+        "a new connection was taken"
+    );
     finishing.open();
     let ended = join_all(begun.into_iter().map(rest)).await;
 
@@ -72,16 +88,27 @@ async fn two_hundred_streams_end_whole_or_with_an_error_event() {
     for (turn, relayed) in ended.iter().enumerate() {
         let api = Api::ALL[turn % 3];
         let (events, rest) = sse::events(relayed);
-        assert!(rest.is_empty(), "stream {turn} ends in half an event: {}", rest.escape_ascii());
+        assert!(
+            rest.is_empty(),
+            "stream {turn} ends in half an event: {}",
+            rest.escape_ascii()
+        );
         let last = events.last().unwrap();
         if api.is_terminal(last) {
             whole += 1;
         } else {
-            assert!(last.data.contains("error"), "stream {turn} is cut: {last:?}");
+            assert!(
+                last.data.contains("error"),
+                "stream {turn} is cut: {last:?}"
+            );
             assert!(last.data.contains("stopping"), "stream {turn}: {last:?}");
         }
     }
-    assert_eq!(whole, STREAMS / 2, "every stream whose provider went on is whole");
+    assert_eq!(
+        whole,
+        STREAMS / 2,
+        "every stream whose provider went on is whole"
+    );
     assert_eq!(gateway.exited().await.code(), Some(0));
     provider.wait_idle().await;
     gateway.finish().await;
@@ -90,17 +117,28 @@ async fn two_hundred_streams_end_whole_or_with_an_error_event() {
 #[tokio::test]
 async fn a_whole_answer_is_waited_for_and_then_told() {
     let provider = FakeProvider::start().await;
-    let mut gateway = Gateway::builder(&provider).timeout("drain", "500ms").start().await;
+    let mut gateway = Gateway::builder(&provider)
+        .timeout("drain", "500ms")
+        .start()
+        .await;
     let gate = Gate::closed();
     provider.script(Script::text("in time").gate(&gate));
     provider.script(Script::silent());
-    let first = gateway.post("/v1/messages", Api::Messages.text(false)).send();
+    let first = gateway
+        .post("/v1/messages", Api::Messages.text(false))
+        .send();
     let in_time = tokio::join!(first, async {
-        provider.wait_until("the first is in", |all| all.len() == 1).await;
-        let late = gateway.post("/v1/messages", Api::Messages.text(false)).send();
+        provider
+            .wait_until("the first is in", |all| all.len() == 1)
+            .await;
+        let late = gateway
+            .post("/v1/messages", Api::Messages.text(false))
+            .send();
         let ((), late) = tokio::join!(
             async {
-                provider.wait_until("both are in", |all| all.len() == 2 && all[1].body_complete).await;
+                provider
+                    .wait_until("both are in", |all| all.len() == 2 && all[1].body_complete)
+                    .await;
                 gateway.signal(Signal::SIGTERM);
                 unready(&gateway).await;
                 gate.open();
@@ -123,7 +161,10 @@ async fn a_whole_answer_is_waited_for_and_then_told() {
 async fn a_second_signal_waits_no_longer() {
     let provider = FakeProvider::start().await;
     // Far beyond the patience of the test.
-    let mut gateway = Gateway::builder(&provider).timeout("drain", "1h").start().await;
+    let mut gateway = Gateway::builder(&provider)
+        .timeout("drain", "1h")
+        .start()
+        .await;
     let gate = Gate::closed();
     gate.release(1);
     provider.script(Script::tokens(5).gate(&gate));
@@ -143,7 +184,11 @@ async fn a_second_signal_waits_no_longer() {
 #[tokio::test]
 async fn idle_connections_are_closed_at_once() {
     let provider = FakeProvider::start().await;
-    let mut gateway = Gateway::builder(&provider).timeout("drain", "1h").timeout("header", "1h").start().await;
+    let mut gateway = Gateway::builder(&provider)
+        .timeout("drain", "1h")
+        .timeout("header", "1h")
+        .start()
+        .await;
     let mut used = gateway.raw().await;
     used.post("/v1/messages", &Api::Messages.text(false)).await;
     assert_eq!(used.response().await.unwrap().status, 200);
@@ -151,7 +196,15 @@ async fn idle_connections_are_closed_at_once() {
     let mut half = gateway.raw().await;
     half.send("POST /v1/mess").await;
     // Both are with the gateway once a later one is answered.
-    assert_eq!(gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap().status(), 200);
+    assert_eq!(
+        gateway
+            .post("/v1/messages", Api::Messages.text(false))
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
     gateway.signal(Signal::SIGTERM);
     assert_eq!(gateway.exited().await.code(), Some(0));
     assert!(used.closed().await.is_empty());

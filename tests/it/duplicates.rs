@@ -44,11 +44,20 @@ async fn every_read_key_may_come_once() {
         (Api::Responses, r#""instructions":"a","instructions":"b""#),
     ];
     for (api, member) in cases {
-        let response = gateway.post(api.path(), with(api, member)).send().await.unwrap();
+        let response = gateway
+            .post(api.path(), with(api, member))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 400, "{api:?} {member}");
     }
-    let nested = r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"a","content":"b"}]}"#;
-    let response = gateway.post("/v1/chat/completions", nested).send().await.unwrap();
+    let nested =
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"a","content":"b"}]}"#;
+    let response = gateway
+        .post("/v1/chat/completions", nested)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 400, "{nested}");
     assert!(provider.exchanges().is_empty());
     gateway.finish().await;

@@ -33,12 +33,18 @@ async fn a_compressed_request_reaches_the_provider_plain() {
         ("identity", bytes.to_vec()),
     ];
     for (coding, body) in coded {
-        let request = gateway.post("/v1/messages", body).header("content-encoding", coding);
+        let request = gateway
+            .post("/v1/messages", body)
+            .header("content-encoding", coding);
         assert_eq!(request.send().await.unwrap().status(), 200, "{coding}");
         let sent = provider.exchanges().pop().unwrap();
         assert_eq!(sent.body, plain, "{coding}");
         assert_eq!(sent.header("content-encoding"), "", "{coding}");
-        assert_eq!(sent.header("content-length"), plain.len().to_string(), "{coding}");
+        assert_eq!(
+            sent.header("content-length"),
+            plain.len().to_string(),
+            "{coding}"
+        );
     }
     gateway.finish().await;
 }

@@ -68,7 +68,9 @@ fn agent_request(api: Api, stream: bool) -> String {
         ),
     };
     let model = api.model();
-    format!("\n {{ {ODDITIES}{conversation}\n\"stream\" : {stream},\t\"model\": \"{model}\" }} \r\n\n")
+    format!(
+        "\n {{ {ODDITIES}{conversation}\n\"stream\" : {stream},\t\"model\": \"{model}\" }} \r\n\n"
+    )
 }
 
 /// Stream parts cut at odd places, with everything that the SSE grammar allows and no serializer writes.
@@ -96,7 +98,9 @@ fn odd_stream(api: Api) -> Vec<Vec<u8>> {
             "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":2,\"response\":{\"id\":\"r\",\"status\":\"completed\",\"model\":\"gpt-fake-1\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":4,\"total_tokens\":7}}}\n\n",
         ),
     };
-    let stream = format!(": a comment\n\nid: 7\nretry: 100\nevent: from-the-future\ndata: {{\"type\":\"from-the-future\"}}\n\n{events}");
+    let stream = format!(
+        ": a comment\n\nid: 7\nretry: 100\nevent: from-the-future\ndata: {{\"type\":\"from-the-future\"}}\n\n{events}"
+    );
     // Seven is coprime to everything of interest here: characters, line ends and events are all cut somewhere.
     stream.as_bytes().chunks(7).map(Into::into).collect()
 }
@@ -105,13 +109,19 @@ fn odd_stream(api: Api) -> Vec<Vec<u8>> {
 async fn the_upstream_gets_the_clients_bytes() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
-    for (api, stream) in Api::ALL.into_iter().flat_map(|api| [(api, false), (api, true)]) {
+    for (api, stream) in Api::ALL
+        .into_iter()
+        .flat_map(|api| [(api, false), (api, true)])
+    {
         let body = agent_request(api, stream);
         assert!(body.len() > 100_000, "{api:?}: {}", body.len());
         let response = gateway
             .post(&format!("{}?beta=true&x=%20", api.path()), body.clone())
             .header("anthropic-version", "2023-06-01")
-            .header("anthropic-beta", "prompt-caching-2024-07-31, context-1m-2025-08-07")
+            .header(
+                "anthropic-beta",
+                "prompt-caching-2024-07-31, context-1m-2025-08-07",
+            )
             .header("anthropic-from-the-future", "  kept ,as it is")
             .header("user-agent", "agent/1.2")
             .header("x-stainless-lang", "rust")
@@ -124,12 +134,18 @@ async fn the_upstream_gets_the_clients_bytes() {
         assert!(sent.body == body, "{api:?}: the body was changed");
         assert_eq!(sent.target, format!("{}?beta=true&x=%20", api.path()));
         assert_eq!(sent.header("anthropic-version"), "2023-06-01");
-        assert_eq!(sent.header("anthropic-beta"), "prompt-caching-2024-07-31, context-1m-2025-08-07");
+        assert_eq!(
+            sent.header("anthropic-beta"),
+            "prompt-caching-2024-07-31, context-1m-2025-08-07"
+        );
         assert_eq!(sent.header("anthropic-from-the-future"), "kept ,as it is");
         assert_eq!(sent.header("user-agent"), "agent/1.2");
         assert_eq!(sent.header("x-stainless-lang"), "rust");
         assert_eq!(sent.header("content-type"), "application/json");
-        let ours = sent.headers.keys().find(|name| name.as_str().starts_with("x-skinflint"));
+        let ours = sent
+            .headers
+            .keys()
+            .find(|name| name.as_str().starts_with("x-skinflint"));
         assert_eq!(ours, None, "{api:?}");
     }
     gateway.finish().await;
@@ -148,10 +164,20 @@ async fn the_client_gets_the_upstreams_stream() {
                 .header("anthropic-ratelimit-unified-status", "allowed")
                 .header("x-ratelimit-remaining-tokens", "12"),
         );
-        let response = gateway.post(api.path(), api.text(true)).send().await.unwrap();
-        assert_eq!(header(&response, "content-type"), "text/event-stream; charset=utf-8");
+        let response = gateway
+            .post(api.path(), api.text(true))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            header(&response, "content-type"),
+            "text/event-stream; charset=utf-8"
+        );
         assert_eq!(header(&response, "request-id"), "req_upstream");
-        assert_eq!(header(&response, "anthropic-ratelimit-unified-status"), "allowed");
+        assert_eq!(
+            header(&response, "anthropic-ratelimit-unified-status"),
+            "allowed"
+        );
         assert_eq!(header(&response, "x-ratelimit-remaining-tokens"), "12");
         let relayed = response.bytes().await.unwrap();
         assert_eq!(
@@ -168,16 +194,29 @@ async fn the_client_gets_the_upstreams_body() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
     let bodies = [
-        (Api::Chat, " {\"usage\" : {\"prompt_tokens\":3,\"completion_tokens\":1.0e0},\n\"id\":\"c\", \"choices\":[{\"message\":{\"content\":\"\\u00e9\"},\"finish_reason\":\"stop\"}]}\n"),
-        (Api::Responses, "\t{\"x\":1E+2,\"id\":\"r\",\"object\":\"response\",\"status\":\"completed\",\"output\":[],\"usage\":null }"),
-        (Api::Messages, "{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"content\":[{\"type\":\"from-the-future\"}],\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}\r\n"),
+        (
+            Api::Chat,
+            " {\"usage\" : {\"prompt_tokens\":3,\"completion_tokens\":1.0e0},\n\"id\":\"c\", \"choices\":[{\"message\":{\"content\":\"\\u00e9\"},\"finish_reason\":\"stop\"}]}\n",
+        ),
+        (
+            Api::Responses,
+            "\t{\"x\":1E+2,\"id\":\"r\",\"object\":\"response\",\"status\":\"completed\",\"output\":[],\"usage\":null }",
+        ),
+        (
+            Api::Messages,
+            "{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"content\":[{\"type\":\"from-the-future\"}],\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}\r\n",
+        ),
     ];
     for (api, body) in bodies {
         provider.script(Script {
             body: Some(skinflint_tests::Payload::Text(body.into())),
             ..Script::default()
         });
-        let response = gateway.post(api.path(), api.text(false)).send().await.unwrap();
+        let response = gateway
+            .post(api.path(), api.text(false))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200, "{api:?}");
         assert_eq!(response.text().await.unwrap(), body, "{api:?}");
     }
@@ -199,6 +238,9 @@ async fn a_rename_changes_the_models_bytes_and_no_others() {
     response.bytes().await.unwrap();
     let sent = provider.only_exchange();
     let expected = body.replace(r#""claude-fake-1""#, r#""claude-\"real\"-é""#);
-    assert!(sent.body == expected, "more than the model's bytes was changed");
+    assert!(
+        sent.body == expected,
+        "more than the model's bytes was changed"
+    );
     gateway.finish().await;
 }

@@ -15,7 +15,10 @@ fn chunked(size: &str) -> String {
 async fn exchange(gateway: &Gateway, request: &str) -> (RawResponse, Vec<u8>) {
     let mut connection = gateway.raw().await;
     connection.send(request).await;
-    let response = connection.response().await.expect("an answer, not a closed connection");
+    let response = connection
+        .response()
+        .await
+        .expect("an answer, not a closed connection");
     let rest = connection.closed().await;
     (response, rest)
 }
@@ -27,31 +30,112 @@ async fn ambiguous_framing_is_refused() {
     let gateway = Gateway::start(&provider).await;
     let body = Api::Messages.text(false);
     let length = body.len();
-    let head = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    let head =
+        "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     let smuggled = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n";
     let cases = [
-        ("two lengths", format!("{head}content-length: {length}\r\ncontent-length: {}\r\n\r\n{body}", length - 1)),
-        ("a list of lengths", format!("{head}content-length: {length}, {}\r\n\r\n{body}", length + 1)),
-        ("a signed length", format!("{head}content-length: +{length}\r\n\r\n{body}")),
-        ("a negative length", format!("{head}content-length: -{length}\r\n\r\n{body}")),
-        ("a hexadecimal length", format!("{head}content-length: 0x{length:x}\r\n\r\n{body}")),
-        ("a length beyond 64 bits", format!("{head}content-length: 36893488147419103232\r\n\r\n{body}")),
-        ("an unknown coding", format!("{head}transfer-encoding: xchunked\r\n\r\n{}", chunked("SIZE"))),
-        ("chunked not last", format!("{head}transfer-encoding: chunked, identity\r\n\r\n{}", chunked("SIZE"))),
-        ("a coding in HTTP/1.0", format!("{}transfer-encoding: chunked\r\n\r\n{}", head.replace("1.1", "1.0"), chunked("SIZE"))),
-        ("a folded field", format!("{head}x-folded: a\r\n b\r\ncontent-length: {length}\r\n\r\n{body}")),
-        ("a NUL in a field", format!("{head}x-nul: a\0b\r\ncontent-length: {length}\r\n\r\n{body}")),
-        ("a space before the colon", format!("{head}content-length : {length}\r\n\r\n{body}")),
-        ("a chunk size that overflows", format!("{head}transfer-encoding: chunked\r\n\r\n{}", chunked("fffffffffffffffff"))),
-        ("a signed chunk size", format!("{head}transfer-encoding: chunked\r\n\r\n{}", chunked("+SIZE"))),
-        ("no chunk size", format!("{head}transfer-encoding: chunked\r\n\r\n{}", chunked("xyz"))),
-        ("a smuggled second request", format!("{head}content-length: {length}\r\ncontent-length: {}\r\n\r\n{body}{smuggled}", length + smuggled.len())),
+        (
+            "two lengths",
+            format!(
+                "{head}content-length: {length}\r\ncontent-length: {}\r\n\r\n{body}",
+                length - 1
+            ),
+        ),
+        (
+            "a list of lengths",
+            format!(
+                "{head}content-length: {length}, {}\r\n\r\n{body}",
+                length + 1
+            ),
+        ),
+        (
+            "a signed length",
+            format!("{head}content-length: +{length}\r\n\r\n{body}"),
+        ),
+        (
+            "a negative length",
+            format!("{head}content-length: -{length}\r\n\r\n{body}"),
+        ),
+        (
+            "a hexadecimal length",
+            format!("{head}content-length: 0x{length:x}\r\n\r\n{body}"),
+        ),
+        (
+            "a length beyond 64 bits",
+            format!("{head}content-length: 36893488147419103232\r\n\r\n{body}"),
+        ),
+        (
+            "an unknown coding",
+            format!(
+                "{head}transfer-encoding: xchunked\r\n\r\n{}",
+                chunked("SIZE")
+            ),
+        ),
+        (
+            "chunked not last",
+            format!(
+                "{head}transfer-encoding: chunked, identity\r\n\r\n{}",
+                chunked("SIZE")
+            ),
+        ),
+        (
+            "a coding in HTTP/1.0",
+            format!(
+                "{}transfer-encoding: chunked\r\n\r\n{}",
+                head.replace("1.1", "1.0"),
+                chunked("SIZE")
+            ),
+        ),
+        (
+            "a folded field",
+            format!("{head}x-folded: a\r\n b\r\ncontent-length: {length}\r\n\r\n{body}"),
+        ),
+        (
+            "a NUL in a field",
+            format!("{head}x-nul: a\0b\r\ncontent-length: {length}\r\n\r\n{body}"),
+        ),
+        (
+            "a space before the colon",
+            format!("{head}content-length : {length}\r\n\r\n{body}"),
+        ),
+        (
+            "a chunk size that overflows",
+            format!(
+                "{head}transfer-encoding: chunked\r\n\r\n{}",
+                chunked("fffffffffffffffff")
+            ),
+        ),
+        (
+            "a signed chunk size",
+            format!(
+                "{head}transfer-encoding: chunked\r\n\r\n{}",
+                chunked("+SIZE")
+            ),
+        ),
+        (
+            "no chunk size",
+            format!("{head}transfer-encoding: chunked\r\n\r\n{}", chunked("xyz")),
+        ),
+        (
+            "a smuggled second request",
+            format!(
+                "{head}content-length: {length}\r\ncontent-length: {}\r\n\r\n{body}{smuggled}",
+                length + smuggled.len()
+            ),
+        ),
     ];
     for (name, request) in cases {
         let (response, rest) = exchange(&gateway, &request).await;
         assert_eq!(response.status, 400, "{name}: {}", response.text());
-        assert!(rest.is_empty(), "{name}: answered twice: {}", rest.escape_ascii());
-        assert!(provider.exchanges().is_empty(), "{name} reached the provider");
+        assert!(
+            rest.is_empty(),
+            "{name}: answered twice: {}",
+            rest.escape_ascii()
+        );
+        assert!(
+            provider.exchanges().is_empty(),
+            "{name} reached the provider"
+        );
     }
     gateway.finish().await;
 }
@@ -64,11 +148,38 @@ async fn lenient_framing_is_one_request() {
     let head = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n";
     let cases = [
         // RFC 9112, 6.3: the coding overrides the length; the connection must not be used again.
-        ("a length and a coding", format!("{head}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n{}", chunked("SIZE"))),
-        ("a coding and a length", format!("{head}transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n{}", chunked("SIZE"))),
-        ("the same length twice", format!("{head}content-length: {length}\r\ncontent-length: {length}\r\n\r\n{body}")),
-        ("bare line feeds", format!("{}content-length: {length}\n\n{body}", head.replace("\r\n", "\n"))),
-        ("a chunk extension", format!("{head}transfer-encoding: chunked\r\n\r\n{}", chunked("SIZE;x=y"))),
+        (
+            "a length and a coding",
+            format!(
+                "{head}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n{}",
+                chunked("SIZE")
+            ),
+        ),
+        (
+            "a coding and a length",
+            format!(
+                "{head}transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n{}",
+                chunked("SIZE")
+            ),
+        ),
+        (
+            "the same length twice",
+            format!("{head}content-length: {length}\r\ncontent-length: {length}\r\n\r\n{body}"),
+        ),
+        (
+            "bare line feeds",
+            format!(
+                "{}content-length: {length}\n\n{body}",
+                head.replace("\r\n", "\n")
+            ),
+        ),
+        (
+            "a chunk extension",
+            format!(
+                "{head}transfer-encoding: chunked\r\n\r\n{}",
+                chunked("SIZE;x=y")
+            ),
+        ),
     ];
     for (name, request) in cases {
         let provider = FakeProvider::start().await;
@@ -83,7 +194,11 @@ async fn lenient_framing_is_one_request() {
             assert_eq!(response.status, 200, "{name}: {}", response.text());
             assert_eq!(exchanges.len(), 1, "{name}");
             assert_eq!(exchanges[0].body, body, "{name}");
-            assert_eq!(exchanges[0].header("content-length"), length.to_string(), "{name}");
+            assert_eq!(
+                exchanges[0].header("content-length"),
+                length.to_string(),
+                "{name}"
+            );
             assert_eq!(exchanges[0].header("transfer-encoding"), "", "{name}");
         }
         connection.close();
@@ -96,9 +211,12 @@ async fn pipelined_requests_are_answered_in_order() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
     let request = |text: &str| {
-        let body = format!(r#"{{"model":"claude-fake-1","max_tokens":1,"messages":[],"x":"{text}"}}"#);
+        let body =
+            format!(r#"{{"model":"claude-fake-1","max_tokens":1,"messages":[],"x":"{text}"}}"#);
         let length = body.len();
-        format!("POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}")
+        format!(
+            "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
     };
     let mut connection = gateway.raw().await;
     connection.send(request("first") + &request("second")).await;
@@ -116,13 +234,18 @@ async fn pipelined_requests_are_answered_in_order() {
 #[tokio::test]
 async fn nothing_is_read_after_a_refused_body() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).limit("body", "\"1KiB\"").start().await;
+    let gateway = Gateway::builder(&provider)
+        .limit("body", "\"1KiB\"")
+        .start()
+        .await;
     let hidden = Api::Messages.text(false);
     let hidden = format!(
         "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{hidden}",
         hidden.len()
     );
-    let request = format!("POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n{hidden}");
+    let request = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n{hidden}"
+    );
     let (response, rest) = exchange(&gateway, &request).await;
     assert_eq!(response.status, 413);
     assert!(rest.is_empty(), "{}", rest.escape_ascii());
@@ -133,15 +256,31 @@ async fn nothing_is_read_after_a_refused_body() {
 #[tokio::test]
 async fn too_large_heads_are_refused() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).limit("headers", "\"16KiB\"").start().await;
-    let long = format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-long: {}\r\n\r\n", "x".repeat(40_000));
-    let many = format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x-one: 1\r\n".repeat(300));
-    let target = format!("GET /v1/models?{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(70_000));
+    let gateway = Gateway::builder(&provider)
+        .limit("headers", "\"16KiB\"")
+        .start()
+        .await;
+    let long = format!(
+        "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-long: {}\r\n\r\n",
+        "x".repeat(40_000)
+    );
+    let many = format!(
+        "GET /v1/models HTTP/1.1\r\nhost: localhost\r\n{}\r\n",
+        "x-one: 1\r\n".repeat(300)
+    );
+    let target = format!(
+        "GET /v1/models?{} HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        "x".repeat(70_000)
+    );
     for (name, request) in [("long", long), ("many", many), ("target", target)] {
         let mut connection = gateway.raw().await;
         connection.send(&request).await;
         let response = connection.response().await.expect("an answer");
-        assert!(matches!(response.status, 414 | 431), "{name}: {}", response.status);
+        assert!(
+            matches!(response.status, 414 | 431),
+            "{name}: {}",
+            response.status
+        );
     }
     gateway.finish().await;
 }
@@ -163,7 +302,13 @@ async fn hop_by_hop_fields_stay_on_their_hop() {
         .await;
     assert_eq!(connection.response().await.unwrap().status, 200);
     let sent = provider.only_exchange();
-    for gone in ["x-mine", "keep-alive", "te", "upgrade", "proxy-authorization"] {
+    for gone in [
+        "x-mine",
+        "keep-alive",
+        "te",
+        "upgrade",
+        "proxy-authorization",
+    ] {
         assert_eq!(sent.header(gone), "", "{gone}");
     }
     assert_eq!(sent.header("anthropic-beta"), "kept");

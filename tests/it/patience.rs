@@ -7,13 +7,23 @@ use crate::api::Api;
 #[tokio::test]
 async fn a_slow_head_is_given_up() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).timeout("header", "300ms").start().await;
-    for head in ["P", "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-slow: ", "PRI * HTTP/2.0\r\n"] {
+    let gateway = Gateway::builder(&provider)
+        .timeout("header", "300ms")
+        .start()
+        .await;
+    for head in [
+        "P",
+        "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-slow: ",
+        "PRI * HTTP/2.0\r\n",
+    ] {
         let mut connection = gateway.raw().await;
         connection.send(head).await;
         let answer = connection.closed().await;
         let text = String::from_utf8_lossy(&answer).into_owned();
-        assert!(text.is_empty() || text.starts_with("HTTP/1.1 408 "), "{head:?}: {text:?}");
+        assert!(
+            text.is_empty() || text.starts_with("HTTP/1.1 408 "),
+            "{head:?}: {text:?}"
+        );
     }
     gateway.finish().await;
 }
@@ -21,7 +31,10 @@ async fn a_slow_head_is_given_up() {
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_given_up() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).timeout("header", "300ms").start().await;
+    let gateway = Gateway::builder(&provider)
+        .timeout("header", "300ms")
+        .start()
+        .await;
     let mut connection = gateway.raw().await;
     assert!(connection.closed().await.is_empty());
     gateway.finish().await;
@@ -30,13 +43,27 @@ async fn a_connection_that_says_nothing_is_given_up() {
 #[tokio::test]
 async fn a_body_that_stops_is_given_up() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).timeout("body_idle", "300ms").start().await;
-    for framing in ["content-length: 1000\r\n\r\n{", "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+    let gateway = Gateway::builder(&provider)
+        .timeout("body_idle", "300ms")
+        .start()
+        .await;
+    for framing in [
+        "content-length: 1000\r\n\r\n{",
+        "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+    ] {
         let mut connection = gateway.raw().await;
-        connection.send(format!("POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n{framing}")).await;
+        connection
+            .send(format!(
+                "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n{framing}"
+            ))
+            .await;
         let response = connection.response().await.expect("an answer");
         assert_eq!(response.status, 408);
-        assert!(response.text().contains("\"type\":\"error\""), "{}", response.text());
+        assert!(
+            response.text().contains("\"type\":\"error\""),
+            "{}",
+            response.text()
+        );
         assert!(connection.closed().await.is_empty());
     }
     assert!(provider.exchanges().is_empty());
@@ -47,7 +74,10 @@ async fn a_body_that_stops_is_given_up() {
 #[tokio::test]
 async fn a_slow_body_that_goes_on_is_waited_for() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).timeout("body_idle", "400ms").start().await;
+    let gateway = Gateway::builder(&provider)
+        .timeout("body_idle", "400ms")
+        .start()
+        .await;
     let body = Api::Messages.text(false);
     let mut connection = gateway.raw().await;
     connection

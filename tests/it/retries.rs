@@ -1,9 +1,7 @@
 //! A call is sent again only where nothing can have been billed, and at most once.
 
 use http::StatusCode;
-use skinflint_tests::{
-    ChaosProxy, CutAt, Direction, Ending, FakeProvider, Gateway, Mode, Script,
-};
+use skinflint_tests::{ChaosProxy, CutAt, Direction, Ending, FakeProvider, Gateway, Mode, Script};
 
 use crate::{api::Api, told::header};
 
@@ -21,12 +19,20 @@ async fn a_refusal_is_tried_again_once() {
         for stream in [false, true] {
             let before = provider.exchanges().len();
             provider.script(declined(status).header("retry-after", "0"));
-            let response = gateway.post("/v1/messages", Api::Messages.text(stream)).send().await.unwrap();
+            let response = gateway
+                .post("/v1/messages", Api::Messages.text(stream))
+                .send()
+                .await
+                .unwrap();
             assert_eq!(response.status(), 200, "{status}");
             response.bytes().await.unwrap();
             let exchanges = provider.exchanges();
             assert_eq!(exchanges.len(), before + 2, "{status}");
-            assert_eq!(exchanges[before].body, exchanges[before + 1].body, "{status}");
+            assert_eq!(
+                exchanges[before].body,
+                exchanges[before + 1].body,
+                "{status}"
+            );
         }
     }
     gateway.finish().await;
@@ -39,16 +45,31 @@ async fn the_second_refusal_is_relayed() {
     for status in DECLINED {
         let before = provider.exchanges().len();
         for attempt in ["first", "second", "third"] {
-            provider.script(declined(status).header("retry-after", "0").header("request-id", attempt));
+            provider.script(
+                declined(status)
+                    .header("retry-after", "0")
+                    .header("request-id", attempt),
+            );
         }
-        let response = gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap();
+        let response = gateway
+            .post("/v1/messages", Api::Messages.text(false))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(header(&response, "request-id"), "second");
         assert_eq!(header(&response, "retry-after"), "0");
-        assert_eq!(response.bytes().await.unwrap(), provider.exchanges().pop().unwrap().sent());
+        assert_eq!(
+            response.bytes().await.unwrap(),
+            provider.exchanges().pop().unwrap().sent()
+        );
         assert_eq!(provider.exchanges().len(), before + 2, "{status}");
         // The third is still queued.
-        gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap();
+        gateway
+            .post("/v1/messages", Api::Messages.text(false))
+            .send()
+            .await
+            .unwrap();
     }
     gateway.finish().await;
 }
@@ -65,13 +86,23 @@ async fn a_long_wait_is_the_clients_decision() {
             .header("x-ratelimit-reset-tokens", "6m0s")
             .header("anthropic-ratelimit-tokens-remaining", "0");
         provider.script(script);
-        let response = gateway.post("/v1/messages", Api::Messages.text(true)).send().await.unwrap();
+        let response = gateway
+            .post("/v1/messages", Api::Messages.text(true))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 429);
         assert_eq!(header(&response, "retry-after"), wait);
         assert_eq!(header(&response, "x-should-retry"), "true");
         assert_eq!(header(&response, "x-ratelimit-reset-tokens"), "6m0s");
-        assert_eq!(header(&response, "anthropic-ratelimit-tokens-remaining"), "0");
-        assert_eq!(response.bytes().await.unwrap(), provider.exchanges().pop().unwrap().sent());
+        assert_eq!(
+            header(&response, "anthropic-ratelimit-tokens-remaining"),
+            "0"
+        );
+        assert_eq!(
+            response.bytes().await.unwrap(),
+            provider.exchanges().pop().unwrap().sent()
+        );
         assert_eq!(provider.exchanges().len(), before + 1, "{wait}");
     }
     gateway.finish().await;
@@ -100,9 +131,17 @@ async fn what_may_have_been_billed_is_never_tried_again() {
         for stream in [false, true] {
             let before = provider.exchanges().len();
             provider.script(script.clone());
-            let response = gateway.post("/v1/messages", Api::Messages.text(stream)).send().await.unwrap();
+            let response = gateway
+                .post("/v1/messages", Api::Messages.text(stream))
+                .send()
+                .await
+                .unwrap();
             response.bytes().await.unwrap();
-            assert_eq!(provider.exchanges().len(), before + 1, "{stream}: {script:?}");
+            assert_eq!(
+                provider.exchanges().len(),
+                before + 1,
+                "{stream}: {script:?}"
+            );
         }
     }
     gateway.finish().await;
@@ -112,10 +151,17 @@ async fn what_may_have_been_billed_is_never_tried_again() {
 async fn a_request_that_may_have_arrived_is_never_sent_again() {
     let provider = FakeProvider::start().await;
     let proxy = ChaosProxy::start(provider.address());
-    let gateway = Gateway::builder(&provider).upstreams_at(&proxy.url()).start().await;
+    let gateway = Gateway::builder(&provider)
+        .upstreams_at(&proxy.url())
+        .start()
+        .await;
     // The provider has the whole request; the answer's first byte never arrives.
     proxy.set(Mode::ResetAfter(Direction::ToGateway, 1)).await;
-    let response = gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/messages", Api::Messages.text(false))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 502);
     assert_eq!(provider.exchanges().len(), 1);
     proxy.restore().await;
@@ -127,10 +173,22 @@ async fn a_request_that_may_have_arrived_is_never_sent_again() {
 async fn a_connection_that_was_closed_while_idle_is_replaced() {
     let provider = FakeProvider::start().await;
     let proxy = ChaosProxy::start(provider.address());
-    let gateway = Gateway::builder(&provider).upstreams_at(&proxy.url()).start().await;
+    let gateway = Gateway::builder(&provider)
+        .upstreams_at(&proxy.url())
+        .start()
+        .await;
     for turn in 0..10 {
-        let response = gateway.post("/v1/messages", Api::Messages.text(false)).send().await.unwrap();
-        assert_eq!(response.status(), 200, "{turn}: {}", response.text().await.unwrap());
+        let response = gateway
+            .post("/v1/messages", Api::Messages.text(false))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            response.status(),
+            200,
+            "{turn}: {}",
+            response.text().await.unwrap()
+        );
         response.bytes().await.unwrap();
         // Resets every open connection.
         proxy.set(Mode::Refuse).await;

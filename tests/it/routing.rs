@@ -20,11 +20,17 @@ async fn the_response_says_where_the_call_went() {
         (Api::Messages, "upstream:fake-anthropic"),
     ] {
         for stream in [false, true] {
-            let response = gateway.post(api.path(), api.text(stream)).send().await.unwrap();
+            let response = gateway
+                .post(api.path(), api.text(stream))
+                .send()
+                .await
+                .unwrap();
             assert_eq!(header(&response, "x-skinflint-route"), route);
             assert_eq!(header(&response, "x-skinflint-model"), api.model());
             assert_ne!(header(&response, "x-skinflint-task"), "");
-            let overhead: u64 = header(&response, "x-skinflint-overhead-us").parse().unwrap();
+            let overhead: u64 = header(&response, "x-skinflint-overhead-us")
+                .parse()
+                .unwrap();
             assert!(overhead < 5_000_000, "{overhead} µs");
             let id = request_id(&response);
             response.bytes().await.unwrap();
@@ -47,7 +53,11 @@ async fn request_ids_are_our_own_and_never_the_same() {
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..20 {
         let request = gateway.post("/v1/messages", Api::Messages.text(false));
-        let response = request.header("x-skinflint-request-id", "mine").send().await.unwrap();
+        let response = request
+            .header("x-skinflint-request-id", "mine")
+            .send()
+            .await
+            .unwrap();
         seen.insert(request_id(&response));
     }
     assert_eq!(seen.len(), 20);
@@ -82,7 +92,11 @@ async fn a_model_of_the_other_protocol_is_told_where_it_is() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
     let body = r#"{"model":"claude-fake-1","messages":[]}"#;
-    let response = gateway.post("/v1/chat/completions", body).send().await.unwrap();
+    let response = gateway
+        .post("/v1/chat/completions", body)
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(response).await, @"");
     let body = r#"{"model":"gpt-fake-1","messages":[],"max_tokens":1}"#;
     let response = gateway.post("/v1/messages", body).send().await.unwrap();
@@ -96,21 +110,45 @@ async fn there_are_no_side_doors() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
     let client = gateway.client();
-    let unknown = client.post(gateway.url("/v1/files")).body("{}").send().await.unwrap();
+    let unknown = client
+        .post(gateway.url("/v1/files"))
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(unknown).await, @"");
-    let anthropic = client.post(gateway.url("/v1/messages/batches")).header("anthropic-version", "2023-06-01");
+    let anthropic = client
+        .post(gateway.url("/v1/messages/batches"))
+        .header("anthropic-version", "2023-06-01");
     assert_snapshot!(told(anthropic.body("{}").send().await.unwrap()).await, @"");
-    let wrong_method = client.get(gateway.url("/v1/messages")).send().await.unwrap();
+    let wrong_method = client
+        .get(gateway.url("/v1/messages"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(header(&wrong_method, "allow"), "POST");
     assert_snapshot!(told(wrong_method).await, @"");
     for path in [
-        "/", "/v1", "/metrics", "/healthz", "/v1/messages/", "/v1//messages", "/V1/messages", "/v1/messages%2f",
-        "/v1/chat/../messages", "/v1/batches", "/v1/chat/completions/x",
+        "/",
+        "/v1",
+        "/metrics",
+        "/healthz",
+        "/v1/messages/",
+        "/v1//messages",
+        "/V1/messages",
+        "/v1/messages%2f",
+        "/v1/chat/../messages",
+        "/v1/batches",
+        "/v1/chat/completions/x",
     ] {
         let mut connection = gateway.raw().await;
         connection.post(path, &Api::Messages.text(false)).await;
         let response = connection.response().await.unwrap();
-        assert!(matches!(response.status, 404 | 405), "{path}: {}", response.status);
+        assert!(
+            matches!(response.status, 404 | 405),
+            "{path}: {}",
+            response.status
+        );
     }
     assert!(provider.exchanges().is_empty());
     gateway.finish().await;
@@ -119,11 +157,25 @@ async fn there_are_no_side_doors() {
 #[tokio::test]
 async fn a_path_that_is_configured_passes_unread() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).pass_through("fake-openai", &["/v1/files"]).start().await;
+    let gateway = Gateway::builder(&provider)
+        .pass_through("fake-openai", &["/v1/files"])
+        .start()
+        .await;
     let odd = "not json \u{0}";
-    let response = gateway.post("/v1/files?purpose=x", odd).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::NOT_FOUND, "the provider's own answer");
-    assert_eq!(header(&response, "x-skinflint-route"), "upstream:fake-openai");
+    let response = gateway
+        .post("/v1/files?purpose=x", odd)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        response.status(),
+        StatusCode::NOT_FOUND,
+        "the provider's own answer"
+    );
+    assert_eq!(
+        header(&response, "x-skinflint-route"),
+        "upstream:fake-openai"
+    );
     let sent = provider.only_exchange();
     assert_eq!(sent.target, "/v1/files?purpose=x");
     assert_eq!(sent.body, odd);
@@ -133,7 +185,10 @@ async fn a_path_that_is_configured_passes_unread() {
 #[tokio::test]
 async fn the_list_of_models_has_the_shape_of_its_client() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).model("best", "fake-anthropic", Some("claude-x")).start().await;
+    let gateway = Gateway::builder(&provider)
+        .model("best", "fake-anthropic", Some("claude-x"))
+        .start()
+        .await;
     let list = async |anthropic: bool| -> Value {
         let mut request = gateway.client().get(gateway.url("/v1/models"));
         if anthropic {
@@ -147,7 +202,9 @@ async fn the_list_of_models_has_the_shape_of_its_client() {
     assert_eq!(openai["object"], "list");
     let ids = |list: &Value| -> Vec<String> {
         let models = list["data"].as_array().unwrap().iter();
-        models.map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+        models
+            .map(|model| model["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert!(ids(&openai).contains(&"best".to_owned()), "{openai}");
     let anthropic = list(true).await;
@@ -162,8 +219,14 @@ async fn embeddings_and_token_counts_pass() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
     let bodies = [
-        ("/v1/embeddings", r#"{ "input":["a","b"], "model":"text-embedding-3-small","encoding_format":"base64" }"#),
-        ("/v1/messages/count_tokens", r#"{ "model":"claude-fake-1","messages":[{"role":"user","content":"hi"}] }"#),
+        (
+            "/v1/embeddings",
+            r#"{ "input":["a","b"], "model":"text-embedding-3-small","encoding_format":"base64" }"#,
+        ),
+        (
+            "/v1/messages/count_tokens",
+            r#"{ "model":"claude-fake-1","messages":[{"role":"user","content":"hi"}] }"#,
+        ),
     ];
     for (path, body) in bodies {
         let response = gateway.post(path, body).send().await.unwrap();

@@ -17,20 +17,38 @@ fn whole_events(sent: &[u8]) -> &[u8] {
 }
 
 /// Streams a call with `script`, checks that the client got the provider's whole events and one more, and gives that one.
-async fn error_event(gateway: &Gateway, provider: &FakeProvider, api: Api, script: Script) -> String {
+async fn error_event(
+    gateway: &Gateway,
+    provider: &FakeProvider,
+    api: Api,
+    script: Script,
+) -> String {
     provider.script(script);
-    let response = gateway.post(api.path(), api.text(true)).send().await.unwrap();
+    let response = gateway
+        .post(api.path(), api.text(true))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     let id = request_id(&response);
     let relayed = response.bytes().await.expect("the HTTP body ends cleanly");
     let sent = provider.exchanges().pop().unwrap().sent();
     let whole = whole_events(&sent);
-    assert!(relayed.starts_with(whole), "{}\nis not the beginning of\n{}", whole.escape_ascii(), relayed.escape_ascii());
+    assert!(
+        relayed.starts_with(whole),
+        "{}\nis not the beginning of\n{}",
+        whole.escape_ascii(),
+        relayed.escape_ascii()
+    );
     let added = &relayed[whole.len()..];
     let (events, rest) = sse::events(added);
     assert!(rest.is_empty(), "half an event: {}", added.escape_ascii());
     assert_eq!(events.len(), 1, "not one event: {}", added.escape_ascii());
-    assert!(!api.is_terminal(&events[0]), "a clean end: {}", added.escape_ascii());
+    assert!(
+        !api.is_terminal(&events[0]),
+        "a clean end: {}",
+        added.escape_ascii()
+    );
     without_id(&String::from_utf8_lossy(added), &id)
 }
 
@@ -42,10 +60,19 @@ fn broken(at: CutAt, then: Ending) -> Script {
 #[tokio::test]
 async fn a_stall_is_told_in_each_protocol() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).timeout("idle", "300ms").start().await;
+    let gateway = Gateway::builder(&provider)
+        .timeout("idle", "300ms")
+        .start()
+        .await;
     let mut told = String::new();
     for api in Api::ALL {
-        told += &error_event(&gateway, &provider, api, broken(CutAt::Events(4), Ending::Stall)).await;
+        told += &error_event(
+            &gateway,
+            &provider,
+            api,
+            broken(CutAt::Events(4), Ending::Stall),
+        )
+        .await;
     }
     assert_snapshot!(told, @"");
     gateway.finish().await;
@@ -57,7 +84,13 @@ async fn a_reset_is_told_in_each_protocol() {
     let gateway = Gateway::start(&provider).await;
     let mut told = String::new();
     for api in Api::ALL {
-        told += &error_event(&gateway, &provider, api, broken(CutAt::Events(4), Ending::Reset)).await;
+        told += &error_event(
+            &gateway,
+            &provider,
+            api,
+            broken(CutAt::Events(4), Ending::Reset),
+        )
+        .await;
     }
     assert_snapshot!(told, @"");
     gateway.finish().await;
@@ -69,7 +102,13 @@ async fn an_end_without_the_terminal_event_is_told_in_each_protocol() {
     let gateway = Gateway::start(&provider).await;
     let mut told = String::new();
     for api in Api::ALL {
-        told += &error_event(&gateway, &provider, api, broken(CutAt::BeforeTerminal, Ending::Finish)).await;
+        told += &error_event(
+            &gateway,
+            &provider,
+            api,
+            broken(CutAt::BeforeTerminal, Ending::Finish),
+        )
+        .await;
     }
     assert_snapshot!(told, @"");
     gateway.finish().await;
@@ -83,7 +122,11 @@ async fn garbage_is_told_in_each_protocol() {
     for api in Api::ALL {
         let garbage = Script::sse(["data: <html>502 Bad Gateway</html>\n\n", "data: more\n\n"]);
         provider.script(garbage);
-        let response = gateway.post(api.path(), api.text(true)).send().await.unwrap();
+        let response = gateway
+            .post(api.path(), api.text(true))
+            .send()
+            .await
+            .unwrap();
         let id = request_id(&response);
         told += &without_id(&response.text().await.unwrap(), &id);
     }
@@ -94,7 +137,10 @@ async fn garbage_is_told_in_each_protocol() {
 #[tokio::test]
 async fn every_other_break_ends_with_an_error_event() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).timeout("idle", "300ms").start().await;
+    let gateway = Gateway::builder(&provider)
+        .timeout("idle", "300ms")
+        .start()
+        .await;
     let places = [
         CutAt::Events(0),
         CutAt::InsideEvent(0),
@@ -106,7 +152,8 @@ async fn every_other_break_ends_with_an_error_event() {
     for api in Api::ALL {
         for at in places {
             for then in [Ending::Finish, Ending::Close, Ending::Reset, Ending::Stall] {
-                let event = error_event(&gateway, &provider, api, Script::default().cut(at, then)).await;
+                let event =
+                    error_event(&gateway, &provider, api, Script::default().cut(at, then)).await;
                 assert!(event.contains("error"), "{api:?} {at:?} {then:?}: {event}");
             }
         }
@@ -131,7 +178,11 @@ async fn the_wire_breaks() {
     for mode in modes {
         let gate = Gate::closed();
         provider.script(Script::tokens(40).gate(&gate));
-        let mut response = gateway.post("/v1/messages", Api::Messages.text(true)).send().await.unwrap();
+        let mut response = gateway
+            .post("/v1/messages", Api::Messages.text(true))
+            .send()
+            .await
+            .unwrap();
         // The mark is counted from the connection's first byte, and some of them have passed.
         gate.release(1);
         let first = response.chunk().await.unwrap().expect("the first event");
@@ -144,11 +195,24 @@ async fn the_wire_breaks() {
         let (events, rest) = sse::events(&relayed);
         assert!(rest.is_empty(), "{mode:?}: {}", rest.escape_ascii());
         assert_eq!(events.last().unwrap().name, "error", "{mode:?}");
-        assert!(events.iter().all(|event| event.name != "message_stop"), "{mode:?}");
+        assert!(
+            events.iter().all(|event| event.name != "message_stop"),
+            "{mode:?}"
+        );
         proxy.restore().await;
     }
-    let healed = gateway.post("/v1/messages", Api::Messages.text(true)).send().await.unwrap();
-    assert!(healed.text().await.unwrap().ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+    let healed = gateway
+        .post("/v1/messages", Api::Messages.text(true))
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        healed
+            .text()
+            .await
+            .unwrap()
+            .ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
+    );
     gateway.finish().await;
 }
 
@@ -159,7 +223,11 @@ async fn an_upstreams_own_error_event_is_its_last_word() {
     let stream = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\",\"content\":[],\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n\
                   event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
     provider.script(Script::sse([stream]));
-    let response = gateway.post("/v1/messages", Api::Messages.text(true)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/messages", Api::Messages.text(true))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.text().await.unwrap(), stream);
     gateway.finish().await;
 }
@@ -169,10 +237,18 @@ async fn a_page_in_place_of_a_stream_is_told_before_anything_is_relayed() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
     provider.script(Script::html());
-    let response = gateway.post("/v1/chat/completions", Api::Chat.text(true)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/chat/completions", Api::Chat.text(true))
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(response).await, @"");
     provider.script(Script::html());
-    let response = gateway.post("/v1/messages", Api::Messages.text(true)).send().await.unwrap();
+    let response = gateway
+        .post("/v1/messages", Api::Messages.text(true))
+        .send()
+        .await
+        .unwrap();
     assert_snapshot!(told(response).await, @"");
     gateway.finish().await;
 }
@@ -184,7 +260,11 @@ async fn events_are_relayed_one_by_one() {
     let gateway = Gateway::start(&provider).await;
     let gate = Gate::closed();
     provider.script(Script::tokens(3).gate(&gate));
-    let mut response = gateway.post("/v1/messages", Api::Messages.text(true)).send().await.unwrap();
+    let mut response = gateway
+        .post("/v1/messages", Api::Messages.text(true))
+        .send()
+        .await
+        .unwrap();
     let mut relayed = Vec::new();
     for count in 1..=8 {
         gate.release(1);
@@ -204,17 +284,25 @@ async fn events_are_relayed_one_by_one() {
 #[tokio::test]
 async fn a_silent_upstream_is_covered_by_pings() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).timeout("keep_alive", "50ms").start().await;
+    let gateway = Gateway::builder(&provider)
+        .timeout("keep_alive", "50ms")
+        .start()
+        .await;
     for api in Api::ALL {
         let gate = Gate::closed();
         provider.script(Script::answer(Answer::default()).gate(&gate));
-        let mut response = gateway.post(api.path(), api.text(true)).send().await.unwrap();
+        let mut response = gateway
+            .post(api.path(), api.text(true))
+            .send()
+            .await
+            .unwrap();
         gate.release(1);
         let mut relayed = Vec::new();
         // Two pings after the first event, while nothing comes from the provider.
         let pings = |relayed: &[u8]| {
             let text = String::from_utf8_lossy(relayed).into_owned();
-            text.matches("event: ping\n").count() + text.lines().filter(|line| line.starts_with(':')).count()
+            text.matches("event: ping\n").count()
+                + text.lines().filter(|line| line.starts_with(':')).count()
         };
         while pings(&relayed) < 2 {
             relayed.extend_from_slice(&response.chunk().await.unwrap().expect("a ping"));

@@ -23,13 +23,23 @@ fn body(text: &str) -> Script {
 }
 
 async fn ask(gateway: &Gateway, api: Api) -> String {
-    told(gateway.post(api.path(), api.text(false)).send().await.unwrap()).await
+    told(
+        gateway
+            .post(api.path(), api.text(false))
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn broken_off() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::builder(&provider).timeout("idle", "300ms").start().await;
+    let gateway = Gateway::builder(&provider)
+        .timeout("idle", "300ms")
+        .start()
+        .await;
     let mut all = String::new();
     for then in [Ending::Stall, Ending::Reset, Ending::Close, Ending::Finish] {
         provider.script(Script::default().cut(CutAt::InsideEvent(0), then));
@@ -73,7 +83,10 @@ async fn not_an_answer_of_the_api() {
         ("an empty body", body("")),
         ("no JSON", body("upstream connect error")),
         ("JSON of something else", body("[1,2,3]")),
-        ("another content type", Script::default().header("content-type", "text/plain")),
+        (
+            "another content type",
+            Script::default().header("content-type", "text/plain"),
+        ),
         ("two values", body("{}{}")),
     ];
     let mut all = String::new();
@@ -105,7 +118,11 @@ async fn not_even_http() {
             stream.write_all(answer).await.unwrap();
         };
         let (told, ()) = tokio::join!(ask(&gateway, Api::Chat), serve);
-        assert!(told.starts_with("502 "), "{}: {told}", answer.escape_ascii());
+        assert!(
+            told.starts_with("502 "),
+            "{}: {told}",
+            answer.escape_ascii()
+        );
         assert!(told.contains("broke off its answer"), "{told}");
     }
     gateway.finish().await;
@@ -128,14 +145,28 @@ async fn errors_of_the_provider_pass_unchanged() {
             script.body = Some(Payload::Text(odd.into()));
             provider.script(script);
             let before = provider.exchanges().len();
-            let response = gateway.post("/v1/messages", Api::Messages.text(stream)).send().await.unwrap();
+            let response = gateway
+                .post("/v1/messages", Api::Messages.text(stream))
+                .send()
+                .await
+                .unwrap();
             assert_eq!(response.status(), status);
-            assert_eq!(header(&response, "content-type"), "application/problem+json");
+            assert_eq!(
+                header(&response, "content-type"),
+                "application/problem+json"
+            );
             assert_eq!(header(&response, "request-id"), "req_upstream");
             assert_eq!(header(&response, "x-should-retry"), "true");
-            assert_eq!(header(&response, "anthropic-ratelimit-unified-reset"), "1767225600");
+            assert_eq!(
+                header(&response, "anthropic-ratelimit-unified-reset"),
+                "1767225600"
+            );
             assert_eq!(response.text().await.unwrap(), odd);
-            assert_eq!(provider.exchanges().len(), before + 1, "{status} was retried");
+            assert_eq!(
+                provider.exchanges().len(),
+                before + 1,
+                "{status} was retried"
+            );
         }
     }
     gateway.finish().await;

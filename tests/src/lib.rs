@@ -18,6 +18,7 @@ pub use crate::{
     raw_http::{RawConnection, RawResponse},
 };
 
+pub mod bench;
 pub mod sse;
 
 mod chaos_proxy;

@@ -13,13 +13,23 @@ pub(crate) const UPSTREAM_KEYS: [(&str, &str); 2] = [
     ("FAKE_ANTHROPIC_KEY", "canary-anthropic-upstream-key"),
 ];
 
+#[derive(Debug)]
+struct Upstream {
+    name: String,
+    protocol: String,
+    url: String,
+    has_key: bool,
+    passthrough: Vec<String>,
+}
+
 /// Collects a configuration, writes it to a new folder and starts the gateway on it.
 #[derive(Debug, Default)]
 pub struct GatewayBuilder {
     /// Section, field, value as TOML.
     fields: BTreeMap<String, BTreeMap<String, String>>,
-    upstreams: Vec<(String, String, String)>,
+    upstreams: Vec<Upstream>,
     models: Vec<(String, String, Option<String>)>,
+    arguments: Vec<String>,
     files: Vec<(PathBuf, Vec<u8>)>,
     environment: Vec<(String, String)>,
     providers: Vec<FakeProvider>,
@@ -71,8 +81,29 @@ impl GatewayBuilder {
 
     /// Adds an upstream whose key is in the environment variable of its protocol.
     pub fn upstream(mut self, name: &str, protocol: &str, url: &str) -> Self {
-        self.upstreams
-            .push((name.into(), protocol.into(), url.into()));
+        self.upstreams.push(Upstream {
+            name: name.into(),
+            protocol: protocol.into(),
+            url: url.into(),
+            has_key: true,
+            passthrough: Vec::new(),
+        });
+        self
+    }
+
+    /// Takes the upstreams' own keys away.
+    pub fn without_upstream_keys(mut self) -> Self {
+        for upstream in &mut self.upstreams {
+            upstream.has_key = false;
+        }
+        self
+    }
+
+    /// Lets these paths through to an upstream unread.
+    pub fn pass_through(mut self, upstream: &str, paths: &[&str]) -> Self {
+        for one in self.upstreams.iter_mut().filter(|one| one.name == upstream) {
+            one.passthrough = paths.iter().map(ToString::to_string).collect();
+        }
         self
     }
 
@@ -103,6 +134,13 @@ impl GatewayBuilder {
             .file("key.pem", key)
     }
 
+    /// Adds arguments to `skinflint serve`.
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments
+            .extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
     /// Sets an environment variable of the gateway.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -126,12 +164,25 @@ impl GatewayBuilder {
                 let _ = writeln!(text, "{name} = {value}");
             }
         }
-        for (name, protocol, url) in &self.upstreams {
-            let key = format!("FAKE_{}_KEY", protocol.to_uppercase());
+        for upstream in &self.upstreams {
+            let Upstream {
+                name,
+                protocol,
+                url,
+                passthrough,
+                ..
+            } = upstream;
             let _ = writeln!(
                 text,
-                "[[upstream]]\nname = {name:?}\nprotocol = {protocol:?}\nbase_url = {url:?}\napi_key_env = {key:?}"
+                "[[upstream]]\nname = {name:?}\nprotocol = {protocol:?}\nbase_url = {url:?}\npassthrough = {passthrough:?}"
             );
+            if upstream.has_key {
+                let _ = writeln!(
+                    text,
+                    "api_key_env = \"FAKE_{}_KEY\"",
+                    protocol.to_uppercase()
+                );
+            }
         }
         for (name, upstream, rename) in &self.models {
             let _ = writeln!(text, "[[model]]\nname = {name:?}\nupstream = {upstream:?}");
@@ -170,6 +221,7 @@ impl GatewayBuilder {
         let mut command = binary::hermetic(directory.path());
         command
             .args(["serve", "--config", "skinflint.toml"])
+            .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let scheme = if self.root_certificate.is_some() {
             "https"

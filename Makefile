@@ -1,0 +1,96 @@
+# The only door: everything that is built, run, tested or measured goes through a target here.
+# `make help` lists them.
+
+CARGO   := cargo
+VENV    := .venv
+CACHE   := .cache
+TOOLS   := $(CACHE)/tools
+DENY    := $(TOOLS)/bin/cargo-deny
+SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
+DEBUG   := target/debug/skinflint
+RELEASE := target/release/skinflint
+
+# `$(call need,COMMAND,PACKAGE)`: installs a Debian package unless its command is there, and says so.
+define need
+@command -v $(1) >/dev/null 2>&1 || { \
+  echo "== $(1) is missing: installing the Debian package $(2)"; \
+  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $(2); }
+endef
+
+.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench weights build-test compiler clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+
+run: $(RELEASE) ## Build Skinflint, fetch the local model if it is not here, and serve on 127.0.0.1:4100
+	$(RELEASE) models pull
+	$(RELEASE) serve
+
+# Cargo knows best whether anything has to be built.
+.PHONY: $(RELEASE)
+$(RELEASE): compiler
+	@echo "== building Skinflint (the first time takes some minutes)"
+	$(CARGO) build --locked --release --package skinflint
+
+compiler:
+	$(call need,cc,build-essential)
+	$(call need,python3,python3)
+
+check: compiler ## Type-check everything, quickly
+	$(CARGO) check --locked --workspace --all-targets
+
+lint: compiler ## Formatting, lints, sizes of files, documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	python3 tests/lint/sizes.py
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+test: unit it sdk deny ## Everything that has to pass before a change lands
+
+build-test: compiler
+	@echo "== building the binaries that the tests start"
+	$(CARGO) build --locked --package skinflint --package skinflint-tests --bins
+
+weights: build-test ## Fetch the local model's weights, which some tests use
+	$(DEBUG) models pull
+
+unit: build-test weights ## Tests within the crates
+	$(CARGO) test --locked --workspace --exclude skinflint-tests
+
+it: build-test weights ## Tests of the real binary against a fake provider
+	$(CARGO) test --locked --package skinflint-tests
+
+$(VENV)/ready: tests/sdk/requirements.txt
+	@echo "== making a Python environment with the official SDKs in $(VENV)"
+	python3 -m venv $(VENV) || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv && python3 -m venv $(VENV); }
+	$(VENV)/bin/pip install --quiet --requirement tests/sdk/requirements.txt
+	@touch $@
+
+sdk: build-test weights $(VENV)/ready ## Tests of the official Python SDKs against the real binary
+	$(VENV)/bin/pytest -q tests/sdk
+
+$(DENY):
+	@echo "== installing cargo-deny into $(TOOLS)"
+	$(CARGO) install --quiet --locked --root $(TOOLS) cargo-deny@0.19.0
+
+deny: $(DENY) ## Licences, bans and sources of all dependencies
+	$(DENY) --all-features check bans licenses sources
+
+docs: compiler ## The code's own documentation, in target/doc
+	$(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+e2e: build-test ## Claude Code, Codex and opencode finish a tool round trip through the gateway, offline
+	$(call need,npm,npm)
+	python3 tests/agents/run.py --gateway $(DEBUG) --provider target/debug/fake-provider --agents $(CACHE)/agents
+
+bench: compiler ## What the proxy adds, beside nginx in the same run
+	$(call need,nginx,nginx-light)
+	$(CARGO) build --locked --release --package skinflint --package skinflint-tests --bins
+	target/release/bench --gateway $(RELEASE)
+
+clean: ## Remove what was built and fetched into this folder
+	$(CARGO) clean
+	rm -rf $(VENV) $(CACHE)

@@ -1,0 +1,60 @@
+//! The benchmark as a program: what the proxy adds to a call, beside nginx in the same run.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Parser;
+use skinflint_tests::bench::{self, BenchError, Options};
+
+/// Measures what Skinflint adds to a call: direct, through nginx and through Skinflint, in turns, in one run.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The gateway's binary, built with `--release`.
+    #[arg(long, default_value = "target/release/skinflint")]
+    gateway: PathBuf,
+    /// The nginx to compare with, by path or by name.
+    #[arg(long, default_value = "nginx")]
+    nginx: PathBuf,
+    /// Length of the whole run, in seconds.
+    #[arg(long, default_value_t = 80)]
+    seconds: u64,
+    /// A short run that shows that everything works; its figures mean little.
+    #[arg(long)]
+    quick: bool,
+    /// Measures only the cases whose name contains this, such as `1KB/whole/32`; figures of other cases are left out.
+    #[arg(long, value_name = "NAME")]
+    case: Option<String>,
+    /// Serves the fixed answers; what the benchmark starts as a process of its own.
+    #[arg(long, hide = true)]
+    origin: bool,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match measure(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to tell if standard error is closed as well.
+            let _ = writeln!(io::stderr(), "bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(arguments: Arguments) -> Result<(), BenchError> {
+    if arguments.origin {
+        return bench::serve_origin().await;
+    }
+    let options = Options {
+        gateway: arguments.gateway,
+        nginx: arguments.nginx,
+        length: Duration::from_secs(arguments.seconds),
+        quick: arguments.quick,
+        only: arguments.case,
+    };
+    bench::run(&options).await
+}
