@@ -18,16 +18,19 @@ use crate::request::{Role, Turn};
 /// Where an answer ends: the next speaker's label at the start of a line.
 pub(crate) const STOPS: [&str; 4] = ["\nUser:", "\nAssistant:", "\nSystem:", "\nTool:"];
 
-/// What comes before the conversation. The examples show a base model the form (short, to the
-/// point, one speaker after the other), which it follows far better than an instruction.
+/// What comes before the conversation. A base model follows examples far better than instructions:
+/// these show the form (one speaker after the other, answers to the point) and the kinds of small
+/// tasks that a local model is used for. Each costs about 30 tokens of every prompt.
 const PREAMBLE: &str = "\
-The following is a conversation between a user and a helpful assistant. \
-The assistant answers briefly and correctly.
+Below is a conversation between a user and an AI assistant. \
+The assistant is helpful, knowledgeable and polite.
 
 User: What is the largest planet in the solar system?
-Assistant: Jupiter is the largest planet in the solar system.
-User: Translate \"good morning\" into Spanish.
-Assistant: Buenos días.
+Assistant: The largest planet in the solar system is Jupiter.
+User: Explain in one sentence what a recipe is.
+Assistant: A recipe is a list of ingredients and steps that tells you how to prepare a dish.
+User: Give me a short title for a conversation about planning a trip to Italy.
+Assistant: Planning a Trip to Italy
 ";
 
 /// The text that the model goes on with; `None` where no turn says anything.

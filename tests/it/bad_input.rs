@@ -27,7 +27,7 @@ async fn refusals(api: Api, bodies: &[&str]) -> String {
             "application/json",
             "{body}"
         );
-        let shown: String = body.chars().take(60).collect();
+        let shown: String = body.chars().take(110).collect();
         writeln!(all, "{shown}\n  {}", told(response).await).unwrap();
     }
     assert!(
@@ -44,16 +44,16 @@ async fn what_is_not_json() {
         "",
         "not json",
         r#"{"model":"gpt-fake-1","messages":[}"#,
-        r#"{"model":"gpt-fake-1","messages":[]"#,
-        r#"{"model":"gpt-fake-1","messages":[]} {}"#,
-        r#"{"model":"gpt-fake-1","messages":[],}"#,
-        r#"{"model":"gpt-fake-1","messages":[],"temperature":NaN}"#,
-        r#"{"model":"gpt-fake-1","messages":[],"temperature":Infinity}"#,
-        r#"{"model":"gpt-fake-1","messages":[],"n":01}"#,
-        "{\"model\":\"gpt-fake-1\",\"messages\":[],\"user\":\"tab\there\"}",
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}]"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}]} {}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"temperature":NaN}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"temperature":Infinity}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"n":01}"#,
+        "{\"model\":\"gpt-fake-1\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"user\":\"tab\there\"}",
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"\ud800"}]}"#,
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"\udc00\ud800"}]}"#,
-        r#"{"model":"gpt-fake-1","messages":[],"\ud83e":1}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"\ud83e":1}"#,
         r#"{'model':'gpt-fake-1'}"#,
     ];
     assert_snapshot!(refusals(Api::Chat, &bodies).await, @"");
@@ -94,10 +94,10 @@ async fn wrong_types_in_chat() {
         r#"{"model":"gpt-fake-1","messages":[{"content":"no role"}]}"#,
         r#"{"model":"gpt-fake-1","messages":[{"role":1,"content":"x"}]}"#,
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":7}]}"#,
-        r#"{"model":"gpt-fake-1","messages":[],"stream":"yes"}"#,
-        r#"{"model":"gpt-fake-1","messages":[],"max_tokens":"many"}"#,
-        r#"{"model":"gpt-fake-1","messages":[],"max_tokens":-1}"#,
-        r#"{"model":"gpt-fake-1","messages":[],"tools":{}}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"stream":"yes"}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":"many"}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":-1}"#,
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"tools":{}}"#,
     ];
     assert_snapshot!(refusals(Api::Chat, &bodies).await, @"");
 }
@@ -112,9 +112,9 @@ async fn wrong_types_in_messages() {
         r#"{"model":"claude-fake-1","messages":"hello","max_tokens":1}"#,
         r#"{"model":"claude-fake-1","messages":[{"role":"user","content":[7]}],"max_tokens":1}"#,
         r#"{"model":"claude-fake-1","messages":[{"role":"user","content":[{"text":"no type"}]}],"max_tokens":1}"#,
-        r#"{"model":"claude-fake-1","messages":[],"system":7,"max_tokens":1}"#,
-        r#"{"model":"claude-fake-1","messages":[],"max_tokens":1.5}"#,
-        r#"{"model":"claude-fake-1","messages":[],"stream":1,"max_tokens":1}"#,
+        r#"{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"system":7,"max_tokens":1}"#,
+        r#"{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1.5}"#,
+        r#"{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"stream":1,"max_tokens":1}"#,
     ];
     assert_snapshot!(refusals(Api::Messages, &bodies).await, @"");
 }
@@ -136,15 +136,17 @@ async fn wrong_types_in_responses() {
 
 #[tokio::test]
 async fn unknown_models() {
-    assert_snapshot!(refusals(Api::Chat, &[r#"{"model":"nobody-1","messages":[]}"#]).await, @"");
-    assert_snapshot!(refusals(Api::Messages, &[r#"{"model":"nobody-1","messages":[],"max_tokens":1}"#]).await, @"");
+    assert_snapshot!(refusals(Api::Chat, &[r#"{"model":"nobody-1","messages":[{"role":"user","content":"hi"}]}"#]).await, @"");
+    assert_snapshot!(refusals(Api::Messages, &[r#"{"model":"nobody-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1}"#]).await, @"");
 }
 
 #[tokio::test]
 async fn too_deep() {
     let deep = |levels: usize| {
         let (open, close) = ("[".repeat(levels), "]".repeat(levels));
-        format!(r#"{{"model":"gpt-fake-1","messages":[],"x":{open}{close}}}"#)
+        format!(
+            r#"{{"model":"gpt-fake-1","messages":[{{"role":"user","content":"hi"}}],"x":{open}{close}}}"#
+        )
     };
     let provider = FakeProvider::start().await;
     let gateway = Gateway::builder(&provider)
@@ -183,9 +185,11 @@ async fn too_large() {
         .start()
         .await;
     let body = |length: usize| {
-        let empty = r#"{"model":"gpt-fake-1","messages":[],"x":""}"#;
+        let empty = r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"x":""}"#;
         let filler = "x".repeat(length - empty.len());
-        format!(r#"{{"model":"gpt-fake-1","messages":[],"x":"{filler}"}}"#)
+        format!(
+            r#"{{"model":"gpt-fake-1","messages":[{{"role":"user","content":"hi"}}],"x":"{filler}"}}"#
+        )
     };
     let response = gateway
         .post("/v1/chat/completions", body(64 << 10))

@@ -12,12 +12,12 @@ const NOTICED_WITHIN: Duration = Duration::from_millis(100);
 /// Departures per test; the median is judged, so that one hiccup of a busy machine does not fail it.
 const DEPARTURES: usize = 5;
 
-/// When the provider saw the last exchange being given up.
-async fn given_up(provider: &FakeProvider) -> Instant {
+/// When the provider saw the exchange with this index being given up.
+async fn given_up(provider: &FakeProvider, index: usize) -> Instant {
     let all = provider.wait_until("the upstream call is given up", |all| {
-        all.iter().all(|e| e.end.is_some())
+        all[index].end.is_some()
     });
-    match all.await.pop().unwrap().end {
+    match all.await[index].end {
         Some(End::PeerClosed { at }) => at,
         end => panic!("the upstream call ended with {end:?}"),
     }
@@ -57,7 +57,7 @@ async fn departures(stream: bool, script: impl Fn() -> Script, read: &str) {
         } else {
             client.reset();
         }
-        times.push(given_up(&provider).await - left);
+        times.push(given_up(&provider, turn).await - left);
         let line = gateway.log().wait("the call's line", |event| {
             event["message"] == "call" && event["outcome"] == "client_gone"
         });
@@ -115,7 +115,7 @@ async fn over_http2() {
         .build()
         .unwrap();
     let mut times = Vec::new();
-    for _ in 0..DEPARTURES {
+    for turn in 0..DEPARTURES {
         provider.script(Script::tokens(5).cut(CutAt::Events(1), Ending::Stall));
         let request = client
             .post(gateway.url("/v1/messages"))
@@ -124,7 +124,7 @@ async fn over_http2() {
         response.chunk().await.unwrap().expect("the first event");
         let left = Instant::now();
         drop(response);
-        times.push(given_up(&provider).await - left);
+        times.push(given_up(&provider, turn).await - left);
     }
     judge(times);
     drop(client);
@@ -136,11 +136,12 @@ async fn over_http2() {
 async fn a_client_that_leaves_after_the_terminal_event_is_done() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
-    for (api, end) in [
+    let ends = [
         (Api::Chat, "[DONE]\n\n"),
         (Api::Messages, "\"message_stop\"}\n\n"),
         (Api::Responses, "\n\n"),
-    ] {
+    ];
+    for (turn, (api, end)) in ends.into_iter().enumerate() {
         provider.script(Script::text("hi").cut(CutAt::Events(usize::MAX), Ending::Stall));
         let mut client = gateway.raw().await;
         client.post(api.path(), &api.text(true)).await;
@@ -150,7 +151,7 @@ async fn a_client_that_leaves_after_the_terminal_event_is_done() {
         }
         client.read_past(end).await;
         client.close();
-        given_up(&provider).await;
+        given_up(&provider, turn).await;
         let (_, id) = headers
             .iter()
             .find(|(name, _)| name == "x-skinflint-request-id")
@@ -203,6 +204,6 @@ async fn a_reader_that_stops_stops_the_provider() {
         "the provider could send {bytes} bytes to a reader that had stopped"
     );
     client.close();
-    given_up(&provider).await;
+    given_up(&provider, 0).await;
     gateway.finish().await;
 }

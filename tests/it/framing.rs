@@ -211,8 +211,9 @@ async fn pipelined_requests_are_answered_in_order() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
     let request = |text: &str| {
-        let body =
-            format!(r#"{{"model":"claude-fake-1","max_tokens":1,"messages":[],"x":"{text}"}}"#);
+        let body = format!(
+            r#"{{"model":"claude-fake-1","max_tokens":1,"messages":[{{"role":"user","content":"hi"}}],"x":"{text}"}}"#
+        );
         let length = body.len();
         format!(
             "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"

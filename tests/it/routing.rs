@@ -76,7 +76,8 @@ async fn an_exact_name_comes_before_a_pattern_and_a_longer_pattern_before_a_shor
         .start()
         .await;
     let ask = |model: &str| {
-        let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
+        let body =
+            format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
         let request = gateway.post("/v1/chat/completions", body);
         async move { header(&request.send().await.unwrap(), "x-skinflint-route") }
     };
@@ -91,14 +92,15 @@ async fn an_exact_name_comes_before_a_pattern_and_a_longer_pattern_before_a_shor
 async fn a_model_of_the_other_protocol_is_told_where_it_is() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::start(&provider).await;
-    let body = r#"{"model":"claude-fake-1","messages":[]}"#;
+    let body = r#"{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}]}"#;
     let response = gateway
         .post("/v1/chat/completions", body)
         .send()
         .await
         .unwrap();
     assert_snapshot!(told(response).await, @"");
-    let body = r#"{"model":"gpt-fake-1","messages":[],"max_tokens":1}"#;
+    let body =
+        r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1}"#;
     let response = gateway.post("/v1/messages", body).send().await.unwrap();
     assert_snapshot!(told(response).await, @"");
     assert!(provider.exchanges().is_empty());

@@ -157,6 +157,7 @@ fn render(block: &Block, body: &[u8]) -> Result<Option<String>, Unsupported> {
 const ANY: JsonLimits = JsonLimits {
     max_depth: usize::MAX,
     max_values: usize::MAX,
+    kept_depth: usize::MAX,
 };
 
 fn with_value<T>(body: &[u8], span: &Span, read: impl FnOnce(Value<'_>) -> Option<T>) -> Option<T> {

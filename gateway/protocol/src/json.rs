@@ -26,6 +26,8 @@ pub struct JsonLimits {
     pub max_depth: usize,
     /// Values and keys in all; each costs 16 bytes while the document lives.
     pub max_values: usize,
+    /// Values with more containers around them are checked and not kept: their container looks empty.
+    pub kept_depth: usize,
 }
 
 impl Default for JsonLimits {
@@ -34,6 +36,7 @@ impl Default for JsonLimits {
         Self {
             max_depth: 64,
             max_values: 1_000_000,
+            kept_depth: usize::MAX,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::usage::{Usage, UsageReport};
 const ANSWER_LIMITS: JsonLimits = JsonLimits {
     max_depth: 128,
     max_values: usize::MAX,
+    kept_depth: usize::MAX,
 };
 
 /// Why an answer ended, in one vocabulary.

@@ -40,6 +40,15 @@ impl Endpoint {
         }
     }
 
+    /// Status of the usual answer.
+    pub(super) fn status(self) -> StatusCode {
+        if self == Self::Unknown {
+            StatusCode::NOT_FOUND
+        } else {
+            StatusCode::OK
+        }
+    }
+
     /// True where errors have Anthropic's shape.
     fn is_anthropic(self) -> bool {
         matches!(self, Self::Messages | Self::CountTokens)

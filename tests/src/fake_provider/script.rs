@@ -21,7 +21,7 @@ pub struct Script {
     pub head_delay_ms: u64,
     /// Milliseconds before each event (or other part) of the body: 10 is a hundred tokens per second.
     pub event_delay_ms: u64,
-    /// Status; by default 200. From 400 on the default body is an error of the protocol.
+    /// Status; by default 200, and 404 for an unknown path. From 400 on the default body is an error of the protocol.
     pub status: Option<u16>,
     /// Header fields in place of the usual ones of the same name, or beside them.
     pub headers: Vec<(String, String)>,

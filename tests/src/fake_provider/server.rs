@@ -116,8 +116,9 @@ async fn respond(
     recording: Recording,
     reset: ResetSwitch,
 ) -> Response<AnswerBody> {
-    let status = StatusCode::from_u16(script.status.unwrap_or(200))
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let usual = Endpoint::of(exchange).status();
+    let status = script.status.map_or(Ok(usual), StatusCode::from_u16);
+    let status = status.expect("a script's status");
     let rendered = render(script, exchange, status);
     let mut parts = rendered.parts;
     let mut headers = HeaderMap::new();

@@ -5,7 +5,8 @@ mod stream;
 use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use skinflint_local_model::{
-    Engine, Event, Finish, GenerateRequest, Generation, Prompt, Role, Sampling, TokenUsage, Turn,
+    Engine, Event, Finish, GenerateError, GenerateRequest, Generation, Prompt, Role, Sampling,
+    TokenUsage, Turn,
 };
 use skinflint_protocol::{
     Conversation, Emitter, Endpoint, Meta, Speaker, Stop, StopReason, Usage, count_tokens_body,
@@ -47,16 +48,14 @@ impl LocalRung {
         let engine = self.local.engine().await?;
         if call.endpoint == Endpoint::CountTokens {
             let prompt = prompt(conversation);
-            let count = engine.count_tokens(&prompt).map_err(LocalError::from)?;
+            let count = off_the_runtime(move || engine.count_tokens(&prompt)).await?;
             return Ok(response(
                 "application/json",
                 full(count_tokens_body(count as u64)),
             ));
         }
         let emitter = emitter(&call, &engine)?;
-        let generation = engine
-            .generate(request(conversation))
-            .map_err(LocalError::from)?;
+        let generation = off_the_runtime(move || engine.generate(request(conversation))).await?;
         if call.view.stream {
             let stream = LocalStream::new(
                 generation,
@@ -75,6 +74,20 @@ impl LocalRung {
             };
             Ok(response("application/json", full(answered)))
         }
+    }
+}
+
+/// Runs what tokenizes a prompt, which takes a third of a millisecond for each kilobyte.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GenerateError> + Send + 'static,
+) -> Result<T, LocalError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        // The runtime gives blocking work up only when it is shut down; a panic goes on here.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(LocalError::Stopping),
+        },
     }
 }
 

@@ -13,32 +13,47 @@ pub(super) fn tape(bytes: &[u8], limits: JsonLimits) -> Result<Vec<Entry>, JsonE
     let mut scanner = Scanner {
         bytes,
         at: 0,
-        tape: Vec::with_capacity(16 + bytes.len() / 128),
-        open: Vec::new(),
+        tape: Vec::with_capacity(expected_values(bytes.len()).min(limits.max_values)),
+        open: Vec::with_capacity(16),
         limits,
     };
     scanner.skip_space();
-    scanner.value()?;
-    while scanner.advance()? {
-        scanner.value()?;
-    }
-    scanner.skip_space();
+    while scanner.value()? || scanner.advance()? {}
     if scanner.at < bytes.len() {
         return Err(scanner.fault(JsonErrorKind::TrailingCharacters));
     }
     Ok(scanner.tape)
 }
 
+/// Requests of agents have a value or key every 40 to 120 bytes; more than that grows the tape.
+const fn expected_values(length: usize) -> usize {
+    16 + length / 32
+}
+
 struct Scanner<'t> {
     bytes: &'t [u8],
     at: usize,
     tape: Vec<Entry>,
-    /// Tape indices of the containers that are still open.
-    open: Vec<u32>,
+    /// The containers that are not closed, the innermost last.
+    open: Vec<Open>,
     limits: JsonLimits,
 }
 
+#[derive(Clone, Copy)]
+struct Open {
+    /// Where the container stands on the tape, if it is kept.
+    index: u32,
+    is_object: bool,
+}
+
+impl Open {
+    const fn closing_bracket(self) -> u8 {
+        if self.is_object { b'}' } else { b']' }
+    }
+}
+
 impl Scanner<'_> {
+    #[cold]
     fn fault(&self, kind: JsonErrorKind) -> JsonError {
         JsonError {
             kind,
@@ -62,6 +77,9 @@ impl Scanner<'_> {
 
     /// Records what runs from `start` to here. A container's end and successor come when it closes.
     fn record(&mut self, kind: JsonKind, start: usize, escaped: bool) -> Result<(), JsonError> {
+        if self.open.len() > self.limits.kept_depth {
+            return Ok(());
+        }
         if self.tape.len() >= self.limits.max_values {
             return Err(self.fault(JsonErrorKind::TooManyValues));
         }
@@ -76,65 +94,86 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Reads a scalar or an opening bracket.
-    fn value(&mut self) -> Result<(), JsonError> {
+    /// Reads a scalar, an empty container or the beginning of another one. True if the first value of
+    /// that is next.
+    fn value(&mut self) -> Result<bool, JsonError> {
         match self.peek()? {
-            b'"' => self.string(),
-            b'{' => self.open(JsonKind::Object),
-            b'[' => self.open(JsonKind::Array),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word("true", JsonKind::Bool),
-            b'f' => self.word("false", JsonKind::Bool),
-            b'n' => self.word("null", JsonKind::Null),
-            b'N' | b'I' => Err(self.fault(JsonErrorKind::NonFiniteNumber)),
-            _ => Err(self.fault(JsonErrorKind::ExpectedValue)),
-        }
-    }
-
-    fn open(&mut self, kind: JsonKind) -> Result<(), JsonError> {
-        if self.open.len() >= self.limits.max_depth {
-            return Err(self.fault(JsonErrorKind::TooDeep));
-        }
-        self.open.push(narrow(self.tape.len()));
-        self.at += 1;
-        self.record(kind, self.at - 1, false)
-    }
-
-    /// Goes on to where the next value starts, closing what ends on the way; false at the end.
-    fn advance(&mut self) -> Result<bool, JsonError> {
-        while let Some(container) = self.open.last().map(|index| *index as usize) {
-            self.skip_space();
-            let in_object = self.tape[container].kind == JsonKind::Object;
-            let byte = self.peek()?;
-            if byte == if in_object { b'}' } else { b']' } {
-                self.at += 1;
-                self.open.pop();
-                let next = narrow(self.tape.len());
-                let entry = &mut self.tape[container];
-                entry.end = narrow(self.at);
-                entry.next = next;
-                continue;
-            }
-            let is_first = self.tape.len() == container + 1;
-            if !is_first {
-                if byte != b',' {
-                    return Err(self.fault(if in_object {
-                        JsonErrorKind::ExpectedObjectEnd
-                    } else {
-                        JsonErrorKind::ExpectedArrayEnd
-                    }));
-                }
-                self.at += 1;
-                self.skip_space();
-            }
-            if in_object {
-                self.key()?;
-            }
-            return Ok(true);
+            b'"' => self.string()?,
+            b'{' => return self.open(JsonKind::Object),
+            b'[' => return self.open(JsonKind::Array),
+            b'-' | b'0'..=b'9' => self.number()?,
+            b't' => self.word("true", JsonKind::Bool)?,
+            b'f' => self.word("false", JsonKind::Bool)?,
+            b'n' => self.word("null", JsonKind::Null)?,
+            b'N' | b'I' => return Err(self.fault(JsonErrorKind::NonFiniteNumber)),
+            _ => return Err(self.fault(JsonErrorKind::ExpectedValue)),
         }
         Ok(false)
     }
 
+    fn open(&mut self, kind: JsonKind) -> Result<bool, JsonError> {
+        if self.open.len() >= self.limits.max_depth {
+            return Err(self.fault(JsonErrorKind::TooDeep));
+        }
+        let container = Open {
+            index: narrow(self.tape.len()),
+            is_object: kind == JsonKind::Object,
+        };
+        self.at += 1;
+        self.record(kind, self.at - 1, false)?;
+        self.open.push(container);
+        self.skip_space();
+        if self.peek()? == container.closing_bracket() {
+            self.close(container);
+            return Ok(false);
+        }
+        if container.is_object {
+            self.key()?;
+        }
+        Ok(true)
+    }
+
+    /// Leaves the innermost container by its closing bracket.
+    fn close(&mut self, container: Open) {
+        self.at += 1;
+        self.open.pop();
+        if self.open.len() <= self.limits.kept_depth {
+            let next = narrow(self.tape.len());
+            let entry = &mut self.tape[container.index as usize];
+            entry.end = narrow(self.at);
+            entry.next = next;
+        }
+    }
+
+    /// Goes on from the end of a value to the start of the next, closing what ends on the way; false
+    /// at the end of the outermost value.
+    fn advance(&mut self) -> Result<bool, JsonError> {
+        loop {
+            self.skip_space();
+            let Some(container) = self.open.last().copied() else {
+                return Ok(false);
+            };
+            let byte = self.peek()?;
+            if byte == b',' {
+                self.at += 1;
+                self.skip_space();
+                if container.is_object {
+                    self.key()?;
+                }
+                return Ok(true);
+            }
+            if byte != container.closing_bracket() {
+                return Err(self.fault(if container.is_object {
+                    JsonErrorKind::ExpectedObjectEnd
+                } else {
+                    JsonErrorKind::ExpectedArrayEnd
+                }));
+            }
+            self.close(container);
+        }
+    }
+
+    /// Reads a key with its colon.
     fn key(&mut self) -> Result<(), JsonError> {
         if self.peek()? != b'"' {
             return Err(self.fault(JsonErrorKind::ExpectedKey));
@@ -230,31 +269,44 @@ fn narrow(number: usize) -> u32 {
 
 /// How many bytes stand before the next quote, backslash or control character.
 ///
-/// Eight bytes at a time. Subtracting a byte-wise constant borrows out of a byte that is smaller,
-/// which can raise a false mark in a higher byte but never in a lower one, so the lowest mark is
-/// right ("Bit Twiddling Hacks", S. E. Anderson: `hasless`, `haszero`).
+/// Long stretches are passed in blocks, which compilers turn into vector instructions.
 fn plain_length(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 32;
+    let is_special = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+
+    let mut at = 0;
+    while let Some(block) = bytes[at..].first_chunk::<BLOCK>() {
+        if block.iter().fold(false, |found, byte| found | is_special(*byte)) {
+            break;
+        }
+        at += BLOCK;
+    }
+    while let Some(word) = bytes[at..].first_chunk() {
+        if let Some(before) = plain_bytes(u64::from_le_bytes(*word)) {
+            return at + before;
+        }
+        at += size_of::<u64>();
+    }
+    let tail = bytes[at..].iter();
+    at + tail.take_while(|byte| !is_special(**byte)).count()
+}
+
+/// How many bytes, from the lowest on, stand before the first special one, if there is one.
+///
+/// Subtracting a byte-wise constant borrows out of a byte that is smaller, which can raise a false
+/// mark in a higher byte but never in a lower one, so the lowest mark is right ("Bit Twiddling Hacks",
+/// S. E. Anderson: `hasless`, `haszero`).
+fn plain_bytes(word: u64) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
     const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
 
-    let mut at = 0;
-    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ QUOTES;
-        let backslash = word ^ BACKSLASHES;
-        let marks = (word.wrapping_sub(ONES * 0x20) & !word
-            | quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash)
-            & HIGH;
-        if marks != 0 {
-            return at + marks.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let tail = bytes[at..].iter();
-    at + tail
-        .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
-        .count()
+    let quote = word ^ QUOTES;
+    let backslash = word ^ BACKSLASHES;
+    let marks = (word.wrapping_sub(ONES * 0x20) & !word
+        | quote.wrapping_sub(ONES) & !quote
+        | backslash.wrapping_sub(ONES) & !backslash)
+        & HIGH;
+    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
 }
