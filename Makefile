@@ -74,7 +74,7 @@ sdk: build-test weights $(VENV)/ready ## Tests of the official Python SDKs again
 
 $(DENY):
 	@echo "== installing cargo-deny into $(TOOLS)"
-	$(CARGO) install --quiet --locked --root $(TOOLS) cargo-deny@0.19.0
+	$(CARGO) install --quiet --locked --debug --root $(TOOLS) cargo-deny@0.19.0
 
 deny: $(DENY) ## Licences, bans and sources of all dependencies
 	$(DENY) --all-features check bans licenses sources

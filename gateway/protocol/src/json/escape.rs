@@ -3,6 +3,7 @@
 use super::JsonErrorKind;
 
 /// Reads the escape that starts at `bytes[0]`, a backslash: its character and its length in bytes.
+#[inline]
 pub(super) fn read(bytes: &[u8]) -> Result<(char, usize), JsonErrorKind> {
     let simple = match bytes.get(1).ok_or(JsonErrorKind::UnexpectedEnd)? {
         b'"' => '"',

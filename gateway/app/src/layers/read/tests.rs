@@ -7,16 +7,15 @@ use tokio::io::AsyncWriteExt;
 
 use super::*;
 
-const RULES: Rules = Rules {
-    body: 1_000,
-    decompressed: 200_000,
-    json: JsonLimits {
-        max_depth: 64,
-        max_values: 1_000,
-    },
-    whole: Duration::from_mins(5),
-    idle: Duration::from_secs(30),
-};
+fn rules() -> Rules {
+    Rules {
+        body: 1_000,
+        decompressed: 200_000,
+        json: JsonLimits::default(),
+        whole: Duration::from_mins(5),
+        idle: Duration::from_secs(30),
+    }
+}
 
 async fn collected(chunks: &[&'static str], headers: &HeaderMap) -> Result<Bytes, ReadError> {
     let frames = chunks
@@ -25,7 +24,7 @@ async fn collected(chunks: &[&'static str], headers: &HeaderMap) -> Result<Bytes
             Ok::<_, io::Error>(http_body::Frame::data(Bytes::from_static(chunk.as_bytes())))
         })
         .collect::<Vec<_>>();
-    collect(StreamBody::new(stream::iter(frames)), headers, &RULES).await
+    collect(StreamBody::new(stream::iter(frames)), headers, &rules()).await
 }
 
 #[tokio::test]
@@ -57,7 +56,7 @@ async fn a_body_over_the_limit_is_refused_announced_or_not() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_client_is_given_up() {
     let silence = StreamBody::new(stream::pending::<Result<http_body::Frame<Bytes>, io::Error>>());
-    let error = collect(silence, &HeaderMap::new(), &RULES)
+    let error = collect(silence, &HeaderMap::new(), &rules())
         .await
         .unwrap_err();
     assert!(matches!(error, ReadError::Idle(_)));
