@@ -99,12 +99,20 @@ def play(agent: Agent, options: argparse.Namespace) -> str | None:
         try:
             play_scene(agent, scene, root, options)
         except (Failure, ServiceError) as failure:
-            errors = root / "agent.err"
-            tail = errors.read_text(errors="replace").splitlines()[-10:] if errors.exists() else []
-            print(f"logs of {agent.name}, {scene.name}: {root}", *tail, sep="\n", file=sys.stderr)
+            print(f"logs of {agent.name}, {scene.name}: {root}", *last_words(root), sep="\n", file=sys.stderr)
             return f"{scene.name}: {failure}"
         shutil.rmtree(root, ignore_errors=True)
     return None
+
+
+def last_words(root: Path) -> list[str]:
+    """The ends of what the agent wrote, for the way to the cause of a failure; its files have the whole."""
+    lines = []
+    for path in (root / "agent.out", root / "agent.err"):
+        if path.exists():
+            tail = path.read_text(errors="replace").splitlines()[-10:]
+            lines += [f"{path.name}: {line[:400]}" for line in tail]
+    return lines
 
 
 def play_scene(agent: Agent, scene: Scene, root: Path, options: argparse.Namespace) -> None:

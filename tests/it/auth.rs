@@ -13,10 +13,9 @@ pub(crate) const KEY: &str = "sk-skf-acmekey1-0123456789abcdefghijklmnopqrstuvwx
 
 /// A tenant file with the one key.
 pub(crate) fn tenant(client_credentials: &str) -> String {
-    let hash: String = Sha256::digest(KEY)
+    let hash = Sha256::digest(KEY)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
     format!(
         "[tenant]\nid = \"acme\"\nkeys = [{{ id = \"acmekey1\", hash = \"sha256:{hash}\" }}]\nclient_credentials = \"{client_credentials}\"\n"
     )
@@ -56,7 +55,7 @@ async fn the_key_is_taken_from_each_place_and_names_the_tenant() {
             );
             match api {
                 Api::Messages => {
-                    assert_eq!(sent.header("x-api-key"), "canary-anthropic-upstream-key")
+                    assert_eq!(sent.header("x-api-key"), "canary-anthropic-upstream-key");
                 }
                 _ => assert_eq!(
                     sent.header("authorization"),
@@ -72,12 +71,12 @@ async fn the_key_is_taken_from_each_place_and_names_the_tenant() {
 async fn without_a_known_key_nobody_is_let_through() {
     let provider = FakeProvider::start().await;
     let gateway = keyed(&provider).start().await;
-    assert_snapshot!(told(ask(&gateway, Api::Chat, &[]).await).await, @"");
-    assert_snapshot!(told(ask(&gateway, Api::Messages, &[]).await).await, @"");
-    assert_snapshot!(told(ask(&gateway, Api::Messages, &[("x-api-key", "sk-ant-someone")]).await).await, @"");
+    assert_snapshot!(told(ask(&gateway, Api::Chat, &[]).await).await, @r#"401 {"error":{"message":"A gateway key is needed, as `Authorization: Bearer`, `x-api-key` or `x-skinflint-key`.","type":"authentication_error","param":null,"code":"missing_key"}}"#);
+    assert_snapshot!(told(ask(&gateway, Api::Messages, &[]).await).await, @r#"401 {"type":"error","error":{"type":"authentication_error","message":"A gateway key is needed, as `Authorization: Bearer`, `x-api-key` or `x-skinflint-key`."},"request_id":"[id]"}"#);
+    assert_snapshot!(told(ask(&gateway, Api::Messages, &[("x-api-key", "sk-ant-someone")]).await).await, @r#"401 {"type":"error","error":{"type":"authentication_error","message":"A gateway key is needed, as `Authorization: Bearer`, `x-api-key` or `x-skinflint-key`."},"request_id":"[id]"}"#);
     let mut wrong = KEY.to_owned();
     wrong.pop();
-    assert_snapshot!(told(ask(&gateway, Api::Chat, &[("x-api-key", &wrong)]).await).await, @"");
+    assert_snapshot!(told(ask(&gateway, Api::Chat, &[("x-api-key", &wrong)]).await).await, @r#"401 {"error":{"message":"The gateway key is unknown or revoked.","type":"authentication_error","param":null,"code":"invalid_api_key"}}"#);
     let hash = tenant("never")
         .split('"')
         .find(|part| part.starts_with("sha256:"))
@@ -150,7 +149,7 @@ async fn a_clients_own_provider_key_passes_only_where_the_tenant_may() {
         let response = ask(&gateway, Api::Messages, &headers).await;
         let case = format!("{policy}, own key {has_key}");
         let Some(expected) = expected else {
-            assert_snapshot!(told(response).await, @"");
+            assert_snapshot!(told(response).await, @r#"401 {"type":"error","error":{"type":"authentication_error","message":"Neither the gateway nor this request has a key for the upstream `fake-anthropic`."},"request_id":"[id]"}"#);
             assert!(provider.exchanges().is_empty(), "{case}");
             gateway.finish().await;
             continue;
@@ -224,14 +223,14 @@ async fn without_keys_only_this_machine_is_served() {
         }
     }
     let refused = ask(&gateway, Api::Chat, &[("host", "evil.example")]).await;
-    assert_snapshot!(told(refused).await, @"");
+    assert_snapshot!(told(refused).await, @r#"403 {"error":{"message":"Without keys the gateway serves only this machine, and the request's `host` header names another.","type":"permission_error","param":null,"code":null}}"#);
     let refused = ask(
         &gateway,
         Api::Messages,
         &[("origin", "http://evil.example")],
     )
     .await;
-    assert_snapshot!(told(refused).await, @"");
+    assert_snapshot!(told(refused).await, @r#"403 {"type":"error","error":{"type":"permission_error","message":"Without keys the gateway serves only this machine, and the request's `origin` header names another."},"request_id":"[id]"}"#);
     assert_eq!(provider.exchanges().len(), served);
     gateway.finish().await;
 }

@@ -54,9 +54,38 @@ async fn what_is_not_json() {
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"\ud800"}]}"#,
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"\udc00\ud800"}]}"#,
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"\ud83e":1}"#,
-        r#"{'model':'gpt-fake-1'}"#,
+        "{'model':'gpt-fake-1'}",
     ];
-    assert_snapshot!(refusals(Api::Chat, &bodies).await, @"");
+    assert_snapshot!(refusals(Api::Chat, &bodies).await, @r#"
+
+  400 {"error":{"message":"Invalid json: unexpected end at byte 0.","type":"invalid_request_error","param":null,"code":null}}
+not json
+  400 {"error":{"message":"Invalid json: expected a value at byte 1.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[}
+  400 {"error":{"message":"Invalid json: expected a value at byte 34.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}]
+  400 {"error":{"message":"Invalid json: unexpected end at byte 65.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}]} {}
+  400 {"error":{"message":"Invalid json: trailing characters at byte 67.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],}
+  400 {"error":{"message":"Invalid json: expected a key in quotes at byte 66.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"temperature":NaN}
+  400 {"error":{"message":"Invalid json: non-finite number at byte 80.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"temperature":Infinity}
+  400 {"error":{"message":"Invalid json: non-finite number at byte 80.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"n":01}
+  400 {"error":{"message":"Invalid json: invalid number at byte 71.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"user":"tab	here"}
+  400 {"error":{"message":"Invalid json: control character in a string at byte 77.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"\ud800"}]}
+  400 {"error":{"message":"Invalid json: lone surrogate at byte 60.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"\udc00\ud800"}]}
+  400 {"error":{"message":"Invalid json: lone surrogate at byte 60.","type":"invalid_request_error","param":null,"code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"\ud83e":1}
+  400 {"error":{"message":"Invalid json: lone surrogate at byte 67.","type":"invalid_request_error","param":null,"code":null}}
+{'model':'gpt-fake-1'}
+  400 {"error":{"message":"Invalid json: expected a key in quotes at byte 1.","type":"invalid_request_error","param":null,"code":null}}
+"#);
 }
 
 #[tokio::test]
@@ -71,7 +100,7 @@ async fn what_is_not_utf_8() {
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid json: invalid utf-8 at byte 60.","type":"invalid_request_error","param":null,"code":null}}"#);
     assert!(provider.exchanges().is_empty());
     gateway.finish().await;
 }
@@ -99,7 +128,46 @@ async fn wrong_types_in_chat() {
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":-1}"#,
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"tools":{}}"#,
     ];
-    assert_snapshot!(refusals(Api::Chat, &bodies).await, @"");
+    assert_snapshot!(refusals(Api::Chat, &bodies).await, @r#"
+[]
+  400 {"error":{"message":"Request body: expected an object, found an array at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
+null
+  400 {"error":{"message":"Request body: expected an object, found null at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
+"text"
+  400 {"error":{"message":"Request body: expected an object, found a string at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
+{}
+  400 {"error":{"message":"Model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
+{"messages":[]}
+  400 {"error":{"message":"Model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
+{"model":null,"messages":[]}
+  400 {"error":{"message":"Model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
+{"model":7,"messages":[]}
+  400 {"error":{"message":"Model: expected a string, found a number at byte 9.","type":"invalid_request_error","param":"model","code":null}}
+{"model":"","messages":[]}
+  400 {"error":{"message":"Model: expected a name, found an empty string at byte 9.","type":"invalid_request_error","param":"model","code":null}}
+{"model":["gpt-fake-1"],"messages":[]}
+  400 {"error":{"message":"Model: expected a string, found an array at byte 9.","type":"invalid_request_error","param":"model","code":null}}
+{"model":"gpt-fake-1"}
+  400 {"error":{"message":"Messages: missing, expected an array of messages.","type":"invalid_request_error","param":"messages","code":null}}
+{"model":"gpt-fake-1","messages":{}}
+  400 {"error":{"message":"Messages: expected an array of messages, found an object at byte 33.","type":"invalid_request_error","param":"messages","code":null}}
+{"model":"gpt-fake-1","messages":["hello"]}
+  400 {"error":{"message":"Messages[0]: expected an object, found a string at byte 34.","type":"invalid_request_error","param":"messages[0]","code":null}}
+{"model":"gpt-fake-1","messages":[{"content":"no role"}]}
+  400 {"error":{"message":"Messages[0].role: missing, expected a role.","type":"invalid_request_error","param":"messages[0].role","code":null}}
+{"model":"gpt-fake-1","messages":[{"role":1,"content":"x"}]}
+  400 {"error":{"message":"Messages[0].role: expected a string, found a number at byte 42.","type":"invalid_request_error","param":"messages[0].role","code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":7}]}
+  400 {"error":{"message":"Messages[0].content: expected a string or an array of content parts, found a number at byte 59.","type":"invalid_request_error","param":"messages[0].content","code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"stream":"yes"}
+  400 {"error":{"message":"Stream: expected a boolean, found a string at byte 75.","type":"invalid_request_error","param":"stream","code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":"many"}
+  400 {"error":{"message":"Max_tokens: expected a whole number from 0 on, found a string at byte 79.","type":"invalid_request_error","param":"max_tokens","code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":-1}
+  400 {"error":{"message":"Max_tokens: expected a whole number from 0 on, found another number at byte 79.","type":"invalid_request_error","param":"max_tokens","code":null}}
+{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"tools":{}}
+  400 {"error":{"message":"Tools: expected an array of tools, found an object at byte 74.","type":"invalid_request_error","param":"tools","code":null}}
+"#);
 }
 
 #[tokio::test]
@@ -116,7 +184,28 @@ async fn wrong_types_in_messages() {
         r#"{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1.5}"#,
         r#"{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"stream":1,"max_tokens":1}"#,
     ];
-    assert_snapshot!(refusals(Api::Messages, &bodies).await, @"");
+    assert_snapshot!(refusals(Api::Messages, &bodies).await, @r#"
+[]
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Request body: expected an object, found an array at byte 0."},"request_id":"[id]"}
+{}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Model: missing, expected a model name."},"request_id":"[id]"}
+{"model":7,"messages":[],"max_tokens":1}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Model: expected a string, found a number at byte 9."},"request_id":"[id]"}
+{"model":"claude-fake-1","max_tokens":1}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Messages: missing, expected an array of messages."},"request_id":"[id]"}
+{"model":"claude-fake-1","messages":"hello","max_tokens":1}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Messages: expected an array of messages, found a string at byte 36."},"request_id":"[id]"}
+{"model":"claude-fake-1","messages":[{"role":"user","content":[7]}],"max_tokens":1}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Messages[0].content[0]: expected an object, found a number at byte 63."},"request_id":"[id]"}
+{"model":"claude-fake-1","messages":[{"role":"user","content":[{"text":"no type"}]}],"max_tokens":1}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Messages[0].content[0].type: missing, expected a string."},"request_id":"[id]"}
+{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"system":7,"max_tokens":1}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"System: expected a string or an array of content parts, found a number at byte 78."},"request_id":"[id]"}
+{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1.5}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Max_tokens: expected a whole number from 0 on, found another number at byte 82."},"request_id":"[id]"}
+{"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"stream":1,"max_tokens":1}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"Stream: expected a boolean, found a number at byte 78."},"request_id":"[id]"}
+"#);
 }
 
 #[tokio::test]
@@ -131,13 +220,36 @@ async fn wrong_types_in_responses() {
         r#"{"model":"gpt-fake-1","input":"x","stream":"yes"}"#,
         r#"{"model":"gpt-fake-1","input":"x","previous_response_id":7}"#,
     ];
-    assert_snapshot!(refusals(Api::Responses, &bodies).await, @"");
+    assert_snapshot!(refusals(Api::Responses, &bodies).await, @r#"
+[]
+  400 {"error":{"message":"Request body: expected an object, found an array at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
+{}
+  400 {"error":{"message":"Model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
+{"model":7,"input":"x"}
+  400 {"error":{"message":"Model: expected a string, found a number at byte 9.","type":"invalid_request_error","param":"model","code":null}}
+{"model":"gpt-fake-1","input":7}
+  400 {"error":{"message":"Input: expected a string or an array of items, found a number at byte 30.","type":"invalid_request_error","param":"input","code":null}}
+{"model":"gpt-fake-1","input":[7]}
+  400 {"error":{"message":"Input[0]: expected an object, found a number at byte 31.","type":"invalid_request_error","param":"input[0]","code":null}}
+{"model":"gpt-fake-1","input":"x","instructions":7}
+  400 {"error":{"message":"Instructions: expected a string or an array of items, found a number at byte 49.","type":"invalid_request_error","param":"instructions","code":null}}
+{"model":"gpt-fake-1","input":"x","stream":"yes"}
+  400 {"error":{"message":"Stream: expected a boolean, found a string at byte 43.","type":"invalid_request_error","param":"stream","code":null}}
+{"model":"gpt-fake-1","input":"x","previous_response_id":7}
+  400 {"error":{"message":"Previous_response_id: expected a string, found a number at byte 57.","type":"invalid_request_error","param":"previous_response_id","code":null}}
+"#);
 }
 
 #[tokio::test]
 async fn unknown_models() {
-    assert_snapshot!(refusals(Api::Chat, &[r#"{"model":"nobody-1","messages":[{"role":"user","content":"hi"}]}"#]).await, @"");
-    assert_snapshot!(refusals(Api::Messages, &[r#"{"model":"nobody-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1}"#]).await, @"");
+    assert_snapshot!(refusals(Api::Chat, &[r#"{"model":"nobody-1","messages":[{"role":"user","content":"hi"}]}"#]).await, @r#"
+{"model":"nobody-1","messages":[{"role":"user","content":"hi"}]}
+  404 {"error":{"message":"The model `nobody-1` is not in the gateway's table; `GET /v1/models` lists what is.","type":"not_found_error","param":"model","code":"model_not_found"}}
+"#);
+    assert_snapshot!(refusals(Api::Messages, &[r#"{"model":"nobody-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1}"#]).await, @r#"
+{"model":"nobody-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1}
+  404 {"type":"error","error":{"type":"not_found_error","message":"The model `nobody-1` is not in the gateway's table; `GET /v1/models` lists what is."},"request_id":"[id]"}
+"#);
 }
 
 #[tokio::test]
@@ -166,13 +278,13 @@ async fn too_deep() {
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid json: nesting too deep at byte 89.","type":"invalid_request_error","param":null,"code":null}}"#);
     let response = gateway
         .post("/v1/chat/completions", "[".repeat(1_000_000))
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid json: nesting too deep at byte 20.","type":"invalid_request_error","param":null,"code":null}}"#);
     assert_eq!(provider.exchanges().len(), 1);
     gateway.finish().await;
 }
@@ -204,13 +316,13 @@ async fn too_large() {
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"413 {"error":{"message":"The body is larger than 65536 bytes.","type":"invalid_request_error","param":null,"code":null}}"#);
     let response = gateway
         .post("/v1/messages", body((64 << 10) + 1))
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"413 {"type":"error","error":{"type":"request_too_large","message":"The body is larger than 65536 bytes."},"request_id":"[id]"}"#);
 
     // Announced, it is refused before it is sent.
     let mut announced = gateway.raw().await;
@@ -253,14 +365,14 @@ async fn broken_and_exploding_encodings() {
     assert_eq!(provider.exchanges().len(), 1);
 
     let truncated = whole[..whole.len() - 9].to_vec();
-    assert_snapshot!(send("gzip", truncated).await, @"");
-    assert_snapshot!(send("gzip", b"no gzip at all".to_vec()).await, @"");
+    assert_snapshot!(send("gzip", truncated).await, @r#"400 {"type":"error","error":{"type":"invalid_request_error","message":"The compressed body is damaged or cut off."},"request_id":"[id]"}"#);
+    assert_snapshot!(send("gzip", b"no gzip at all".to_vec()).await, @r#"400 {"type":"error","error":{"type":"invalid_request_error","message":"The compressed body is damaged or cut off."},"request_id":"[id]"}"#);
     // 64 MiB of spaces in 64 KiB.
     let bomb = gzip(&vec![b' '; 64 << 20]).await;
     assert!(bomb.len() < 70_000, "{}", bomb.len());
-    assert_snapshot!(send("gzip", bomb).await, @"");
-    assert_snapshot!(send("lzma", whole.clone()).await, @"");
-    assert_snapshot!(send("gzip, gzip", gzip(&whole).await).await, @"");
+    assert_snapshot!(send("gzip", bomb).await, @r#"413 {"type":"error","error":{"type":"request_too_large","message":"The body is larger than 1048576 bytes after decompression."},"request_id":"[id]"}"#);
+    assert_snapshot!(send("lzma", whole.clone()).await, @r#"415 {"type":"error","error":{"type":"invalid_request_error","message":"Unsupported content-encoding `lzma`."},"request_id":"[id]"}"#);
+    assert_snapshot!(send("gzip, gzip", gzip(&whole).await).await, @r#"415 {"type":"error","error":{"type":"invalid_request_error","message":"Unsupported content-encoding `gzip, gzip`."},"request_id":"[id]"}"#);
     assert_eq!(provider.exchanges().len(), 1);
     gateway.finish().await;
 }

@@ -1,6 +1,9 @@
 //! `skinflint check` and the refusal to start: file, line, field, and what was expected.
 
+use std::fmt::Write;
+
 use insta::assert_snapshot;
+use rcgen::generate_simple_self_signed;
 use skinflint_tests::{Command, FakeProvider, Gateway, GatewayBuilder};
 
 /// What `skinflint check` says of this configuration.
@@ -31,7 +34,7 @@ async fn check(config: &str, files: &[(&str, &str)]) -> String {
 async fn complaints(configs: &[&str]) -> String {
     let mut all = String::new();
     for config in configs {
-        all += &format!("--- {config}\n{}", check(config, &[]).await);
+        writeln!(all, "--- {config}\n{}", check(config, &[]).await).unwrap();
     }
     all
 }
@@ -41,7 +44,16 @@ async fn a_sound_configuration() {
     let config = "[listen]\ncalls = \"127.0.0.1:0\"\n\n[local]\nenabled = false\n\n\
                   [[upstream]]\nname = \"a\"\nprotocol = \"openai\"\nbase_url = \"https://api.example.com\"\n\n\
                   [[model]]\nname = \"gpt-*\"\nupstream = \"a\"\n";
-    assert_snapshot!(check(config, &[]).await, @"");
+    assert_snapshot!(check(config, &[]).await, @r#"
+Some(0)
+skinflint.toml: ok
+calls     127.0.0.1:0
+admin     127.0.0.1:4101
+upstream  a  https://api.example.com/  no key of its own
+local     off
+model     gpt-*
+tenants   none: callers on this machine need no key
+"#);
 }
 
 #[tokio::test]
@@ -53,7 +65,42 @@ async fn what_is_no_toml_and_what_is_unknown() {
         "[lisen]\n",
         "[[upstream]]\nname = \"a\"\nprotocol = \"openai\"\nbase_url = \"https://a.example\"\nkey = \"sk-secret\"\n",
     ];
-    assert_snapshot!(complaints(&configs).await, @"");
+    assert_snapshot!(complaints(&configs).await, @r#"
+--- [listen
+
+Some(1)
+error: skinflint.toml:1: unclosed table, expected `]`
+
+--- [listen]
+calls = 1
+
+[listen]
+
+Some(1)
+error: skinflint.toml:4: duplicate key
+
+--- 
+
+[listen]
+cals = "127.0.0.1:0"
+
+Some(1)
+error: skinflint.toml:4: `listen.cals`: unknown field `cals`, expected one of `calls`, `admin`, `threads`, `tls`, `admin_token_env`
+
+--- [lisen]
+
+Some(1)
+error: skinflint.toml:1: `lisen`: unknown field `lisen`, expected one of `policies`, `listen`, `limits`, `timeouts`, `upstream`, `model`, `local`
+
+--- [[upstream]]
+name = "a"
+protocol = "openai"
+base_url = "https://a.example"
+key = "sk-secret"
+
+Some(1)
+error: skinflint.toml:5: `upstream[0].key`: unknown field `key`, expected one of `name`, `protocol`, `base_url`, `api_key_env`, `private_network`, `passthrough`
+"#);
 }
 
 #[tokio::test]
@@ -69,49 +116,201 @@ async fn wrong_values() {
         "[timeouts]\nidle = 30\n",
         "[timeouts]\nidle = \"0s\"\n",
     ];
-    assert_snapshot!(complaints(&configs).await, @"");
+    assert_snapshot!(complaints(&configs).await, @r#"
+--- [listen]
+calls = "localhost"
+
+Some(1)
+error: skinflint.toml:2: `listen.calls`: invalid socket address syntax
+
+--- [listen]
+calls = "127.0.0.1:99999"
+
+Some(1)
+error: skinflint.toml:2: `listen.calls`: invalid socket address syntax
+
+--- [limits]
+body = "32 apples"
+
+Some(1)
+error: skinflint.toml:2: `limits.body`: invalid value: string "32 apples", expected a size such as "32MiB" or a number of bytes
+
+--- [limits]
+body = -1
+
+Some(1)
+error: skinflint.toml:2: `limits.body`: invalid value: integer `-1`, expected a size such as "32MiB" or a number of bytes
+
+--- [limits]
+in_flight = 0
+
+Some(1)
+error: skinflint.toml:2: `limits.in_flight`: expected at least 1
+
+--- [limits]
+json_depth = 0
+
+Some(1)
+error: skinflint.toml:2: `limits.json_depth`: expected at least 1
+
+--- [timeouts]
+idle = "soon"
+
+Some(1)
+error: skinflint.toml:2: `timeouts.idle`: invalid value: string "soon", expected a duration such as "30s" or "2m"
+
+--- [timeouts]
+idle = 30
+
+Some(1)
+error: skinflint.toml:2: `timeouts.idle`: invalid type: integer `30`, expected a duration such as "30s" or "2m"
+
+--- [timeouts]
+idle = "0s"
+
+Some(1)
+error: skinflint.toml:2: `timeouts.idle`: expected more than 0s
+"#);
+}
+
+/// A sound upstream, but for the field given.
+fn upstream(field: &str, value: &str) -> String {
+    let sound = [
+        ("name", "\"a\""),
+        ("protocol", "\"openai\""),
+        ("base_url", "\"https://a.example\""),
+    ];
+    let other = sound.into_iter().filter(|(name, _)| *name != field);
+    let lines: Vec<String> = other
+        .chain([(field, value)])
+        .map(|(name, value)| format!("{name} = {value}\n"))
+        .collect();
+    format!("[[upstream]]\n{}", lines.concat())
 }
 
 #[tokio::test]
-async fn wrong_upstreams_and_models() {
-    let upstream = |field: &str, value: &str| {
-        let mut fields = [
-            ("name", "\"a\""),
-            ("protocol", "\"openai\""),
-            ("base_url", "\"https://a.example\""),
-        ];
-        for one in &mut fields {
-            if one.0 == field {
-                one.1 = value;
-            }
-        }
-        let lines = fields
-            .map(|(name, value)| format!("{name} = {value}\n"))
-            .concat();
-        let extra = if fields.iter().any(|one| one.0 == field) {
-            String::new()
-        } else {
-            format!("{field} = {value}\n")
-        };
-        format!("[[upstream]]\n{lines}{extra}")
-    };
+async fn wrong_upstreams() {
     let sound = upstream("name", "\"a\"");
     let configs = [
         upstream("protocol", "\"gemini\""),
         upstream("base_url", "\"a.example\""),
         upstream("base_url", "\"ftp://a.example\""),
         upstream("base_url", "\"https://user:pass@a.example\""),
-        upstream("base_url", "\"http://169.254.169.254\""),
         upstream("api_key_env", "\"NOT_SET_ANYWHERE\""),
         format!("{sound}{sound}"),
-        "[[model]]\nname = \"gpt-*\"\nupstream = \"nobody\"\n".into(),
-        format!("{sound}[[model]]\nname = \"g*t\"\nupstream = \"a\"\n"),
-        format!(
-            "{sound}[[model]]\nname = \"x\"\nupstream = \"a\"\n[[model]]\nname = \"x\"\nupstream = \"a\"\n"
-        ),
     ];
     let configs: Vec<&str> = configs.iter().map(String::as_str).collect();
-    assert_snapshot!(complaints(&configs).await, @"");
+    assert_snapshot!(complaints(&configs).await, @r#"
+--- [[upstream]]
+name = "a"
+base_url = "https://a.example"
+protocol = "gemini"
+
+Some(1)
+error: skinflint.toml:4: `upstream[0].protocol`: unknown variant `gemini`, expected `openai` or `anthropic`
+
+--- [[upstream]]
+name = "a"
+protocol = "openai"
+base_url = "a.example"
+
+Some(1)
+error: skinflint.toml:4: `upstream[0].base_url`: expected a URL such as "https://api.openai.com"
+
+--- [[upstream]]
+name = "a"
+protocol = "openai"
+base_url = "ftp://a.example"
+
+Some(1)
+error: skinflint.toml:4: `upstream[0].base_url`: expected a URL such as "https://api.openai.com"
+
+--- [[upstream]]
+name = "a"
+protocol = "openai"
+base_url = "https://user:pass@a.example"
+
+Some(1)
+error: skinflint.toml:4: `upstream[0].base_url`: expected no user name or password; use `api_key_env`
+
+--- [[upstream]]
+name = "a"
+protocol = "openai"
+base_url = "https://a.example"
+api_key_env = "NOT_SET_ANYWHERE"
+
+Some(1)
+error: skinflint.toml:5: `upstream[0].api_key_env`: the environment variable `NOT_SET_ANYWHERE` is not set
+
+--- [[upstream]]
+protocol = "openai"
+base_url = "https://a.example"
+name = "a"
+[[upstream]]
+protocol = "openai"
+base_url = "https://a.example"
+name = "a"
+
+Some(1)
+error: skinflint.toml:8: `upstream[1].name`: an upstream named `a` already exists
+"#);
+}
+
+#[tokio::test]
+async fn wrong_models() {
+    let upstream = upstream("name", "\"a\"");
+    let model = |name: &str| format!("[[model]]\nname = \"{name}\"\nupstream = \"a\"\n");
+    let configs = [
+        model("gpt-*"),
+        format!("{upstream}{}", model("g*t")),
+        format!("{upstream}{}", model("")),
+        format!("{upstream}{}{}", model("x"), model("x")),
+    ];
+    let configs: Vec<&str> = configs.iter().map(String::as_str).collect();
+    assert_snapshot!(complaints(&configs).await, @r#"
+--- [[model]]
+name = "gpt-*"
+upstream = "a"
+
+Some(1)
+error: skinflint.toml:3: `model[0].upstream`: no upstream named `a`, expected `local`
+
+--- [[upstream]]
+protocol = "openai"
+base_url = "https://a.example"
+name = "a"
+[[model]]
+name = "g*t"
+upstream = "a"
+
+Some(1)
+error: skinflint.toml:6: `model[0].name`: expected a model's name, or a prefix with one `*` at its end
+
+--- [[upstream]]
+protocol = "openai"
+base_url = "https://a.example"
+name = "a"
+[[model]]
+name = ""
+upstream = "a"
+
+Some(1)
+error: skinflint.toml:6: `model[0].name`: expected a model's name, or a prefix with one `*` at its end
+
+--- [[upstream]]
+protocol = "openai"
+base_url = "https://a.example"
+name = "a"
+[[model]]
+name = "x"
+upstream = "a"
+[[model]]
+name = "x"
+upstream = "a"
+
+Some(1)
+error: skinflint.toml:9: `model[1].name`: `x` is already routed
+"#);
 }
 
 #[tokio::test]
@@ -130,22 +329,74 @@ async fn wrong_tenant_files() {
     ];
     let mut all = String::new();
     for file in files {
-        all += &format!(
-            "--- {file}{}",
-            check(config, &[("policies/acme.toml", &file)]).await
-        );
+        let told = check(config, &[("policies/acme.toml", &file)]).await;
+        writeln!(all, "--- {file}{told}").unwrap();
     }
     let twice = [
         ("policies/a.toml", "[tenant]\nid = \"acme\"\n"),
         ("policies/b.toml", "[tenant]\nid = \"acme\"\n"),
     ];
     all += &check(config, &twice).await;
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+--- [tenant]
+Some(1)
+error: policies/acme.toml:1: `tenant`: missing field `id`
+
+--- [tenant]
+id = "a b"
+Some(1)
+error: policies/acme.toml:2: `tenant.id`: expected 1 to 64 ASCII letters, digits, `-`, `_` or `.`, not starting with `.`
+
+--- [tenant]
+id = "acme"
+budget = 1
+Some(1)
+error: policies/acme.toml:3: `tenant.budget`: unknown field `budget`, expected one of `id`, `keys`, `client_credentials`
+
+--- [tenant]
+id = "acme"
+keys = [{ id = "k1234567", hash = "md5:00" }]
+Some(1)
+error: policies/acme.toml:3: `tenant.keys[0].hash`: expected `sha256:` and 64 hexadecimal digits
+
+--- [tenant]
+id = "acme"
+keys = [{ id = "k1234567", key = "sk-skf-k1234567-secret" }]
+Some(1)
+error: policies/acme.toml:3: `tenant.keys[0].key`: unknown field `key`, expected `id` or `hash`
+
+--- [tenant]
+id = "acme"
+keys = [{ id = "k1234567", hash = "sha256:0000000000000000000000000000000000000000000000000000000000000000" }, { id = "k1234567", hash = "sha256:0000000000000000000000000000000000000000000000000000000000000000" }]
+Some(1)
+error: policies/acme.toml:3: `tenant.keys[1].id`: key id `k1234567` is already used by `acme`
+
+--- [tenant]
+id = "acme"
+client_credentials = "sometimes"
+Some(1)
+error: policies/acme.toml:3: `tenant.client_credentials`: unknown variant `sometimes`, expected one of `never`, `when-unset`, `always`
+
+Some(1)
+error: policies/b.toml:2: `tenant.id`: tenant `acme` is already described by policies/a.toml
+"#);
 }
 
 #[tokio::test]
 async fn a_folder_that_is_named_and_missing() {
-    assert_snapshot!(check("policies = \"polices\"\n", &[]).await, @"");
+    let told = check("\npolicies = \"polices\"\n", &[]).await;
+    assert!(told.starts_with("Some(1)"), "{told}");
+    assert!(told.contains("skinflint.toml:2: `policies`"), "{told}");
+    assert!(told.contains("polices"), "{told}");
+}
+
+/// Where clouds keep their metadata services, no provider is.
+#[tokio::test]
+async fn an_address_that_no_provider_has() {
+    let config = "[[upstream]]\nname = \"a\"\nprotocol = \"openai\"\nbase_url = \"http://169.254.169.254\"\n";
+    let told = check(config, &[]).await;
+    assert!(told.starts_with("Some(1)"), "{told}");
+    assert!(told.contains("169.254.169.254"), "{told}");
 }
 
 #[tokio::test]
@@ -155,16 +406,56 @@ async fn a_public_listener_without_a_credential_is_refused() {
         "[listen]\ncalls = \"[::]:0\"\n",
         "[listen]\nadmin = \"0.0.0.0:0\"\n",
     ];
-    assert_snapshot!(complaints(&configs).await, @"");
+    assert_snapshot!(complaints(&configs).await, @r#"
+--- [listen]
+calls = "0.0.0.0:0"
+
+Some(1)
+error: skinflint.toml:2: `listen.calls`: a public listener needs keys: add a tenant with `skinflint keys new`, or listen on 127.0.0.1
+
+--- [listen]
+calls = "[::]:0"
+
+Some(1)
+error: skinflint.toml:2: `listen.calls`: a public listener needs keys: add a tenant with `skinflint keys new`, or listen on 127.0.0.1
+
+--- [listen]
+admin = "0.0.0.0:0"
+
+Some(1)
+error: skinflint.toml:2: `listen.admin`: a public admin listener needs `admin_token_env`, the name of an environment variable that holds its token
+"#);
 }
 
 #[tokio::test]
 async fn a_certificate_that_is_none() {
     let config =
         "[listen]\ncalls = \"127.0.0.1:0\"\ntls = { cert = \"cert.pem\", key = \"key.pem\" }\n";
-    assert_snapshot!(check(config, &[]).await, @"");
-    let files = [("cert.pem", "not a certificate"), ("key.pem", "not a key")];
-    assert_snapshot!(check(config, &files).await, @"");
+    let told = check(config, &[]).await;
+    assert!(
+        told.contains("skinflint.toml:3: `listen.tls.cert`"),
+        "{told}"
+    );
+    let sound = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (sound.cert.pem(), sound.signing_key.serialize_pem());
+    let other = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let cases = [
+        ("not a certificate", key.as_str(), "`listen.tls.cert`"),
+        (&certificate, "not a key", "`listen.tls.key`"),
+        (
+            &certificate,
+            &other.signing_key.serialize_pem(),
+            "`listen.tls",
+        ),
+    ];
+    for (certificate, key, field) in cases {
+        let told = check(config, &[("cert.pem", certificate), ("key.pem", key)]).await;
+        assert!(told.starts_with("Some(1)"), "{told}");
+        assert!(
+            told.contains("skinflint.toml:3: ") && told.contains(field),
+            "{told}"
+        );
+    }
 }
 
 #[tokio::test]

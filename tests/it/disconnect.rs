@@ -101,7 +101,7 @@ async fn after_the_first_event() {
 async fn while_tokens_flow() {
     let flowing = || Script {
         event_delay_ms: 2,
-        ..Script::tokens(1_000_000)
+        ..Script::tokens(5_000)
     };
     departures(true, flowing, "text_delta").await;
 }
@@ -194,11 +194,7 @@ async fn a_reader_that_stops_stops_the_provider() {
         }
         sent = now;
     }
-    let bytes = provider.exchanges()[0]
-        .sent
-        .iter()
-        .map(|part| part.len())
-        .sum::<usize>();
+    let bytes = provider.exchanges()[0].sent().len();
     assert!(
         bytes < 64 << 20,
         "the provider could send {bytes} bytes to a reader that had stopped"

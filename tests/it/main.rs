@@ -32,6 +32,8 @@ mod framing;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod local;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
 mod retries;

@@ -1,9 +1,13 @@
 //! A call is sent again only where nothing can have been billed, and at most once.
 
 use http::StatusCode;
+use serde_json::Value;
 use skinflint_tests::{ChaosProxy, CutAt, Direction, Ending, FakeProvider, Gateway, Mode, Script};
 
-use crate::{api::Api, told::header};
+use crate::{
+    api::Api,
+    told::{header, request_id},
+};
 
 const DECLINED: [u16; 3] = [429, 503, 529];
 
@@ -35,6 +39,25 @@ async fn a_refusal_is_tried_again_once() {
             );
         }
     }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_again_once() {
+    let provider = FakeProvider::start().await;
+    let proxy = ChaosProxy::start(provider.address());
+    let gateway = Gateway::builder(&provider)
+        .upstreams_at(&proxy.url())
+        .arguments(&["--log", "skinflint=debug,skinflint_upstream=debug"])
+        .start()
+        .await;
+    proxy.set(Mode::Refuse).await;
+    let request = gateway.post("/v1/messages", Api::Messages.text(false));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 502);
+    gateway.call_line(&request_id(&response)).await;
+    let again = |event: &&Value| event["message"] == "sending the request again";
+    assert_eq!(gateway.log().events().iter().filter(again).count(), 1);
     gateway.finish().await;
 }
 

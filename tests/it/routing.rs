@@ -98,11 +98,11 @@ async fn a_model_of_the_other_protocol_is_told_where_it_is() {
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"The model `claude-fake-1` is served over `/v1/messages`, not over this endpoint.","type":"invalid_request_error","param":"model","code":"wrong_endpoint"}}"#);
     let body =
         r#"{"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1}"#;
     let response = gateway.post("/v1/messages", body).send().await.unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"400 {"type":"error","error":{"type":"invalid_request_error","message":"The model `gpt-fake-1` is served over `/v1/chat/completions`, not over this endpoint."},"request_id":"[id]"}"#);
     assert!(provider.exchanges().is_empty());
     gateway.finish().await;
 }
@@ -118,18 +118,18 @@ async fn there_are_no_side_doors() {
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(unknown).await, @"");
+    assert_snapshot!(told(unknown).await, @r#"404 {"error":{"message":"The gateway has no such endpoint, and none of its upstreams is configured to pass this path through.","type":"not_found_error","param":null,"code":"unknown_endpoint"}}"#);
     let anthropic = client
         .post(gateway.url("/v1/messages/batches"))
         .header("anthropic-version", "2023-06-01");
-    assert_snapshot!(told(anthropic.body("{}").send().await.unwrap()).await, @"");
+    assert_snapshot!(told(anthropic.body("{}").send().await.unwrap()).await, @r#"404 {"type":"error","error":{"type":"not_found_error","message":"The gateway has no such endpoint, and none of its upstreams is configured to pass this path through."},"request_id":"[id]"}"#);
     let wrong_method = client
         .get(gateway.url("/v1/messages"))
         .send()
         .await
         .unwrap();
     assert_eq!(header(&wrong_method, "allow"), "POST");
-    assert_snapshot!(told(wrong_method).await, @"");
+    assert_snapshot!(told(wrong_method).await, @r#"405 {"type":"error","error":{"type":"invalid_request_error","message":"This path does not take this method."},"request_id":"[id]"}"#);
     for path in [
         "/",
         "/v1",

@@ -74,7 +74,15 @@ async fn a_stall_is_told_in_each_protocol() {
         )
         .await;
     }
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+data: {"error":{"message":"The upstream `fake-openai` fell silent within its answer.","type":"timeout_error","param":null,"code":"upstream_timeout"}}
+
+event: error
+data: {"type":"error","code":"upstream_timeout","message":"The upstream `fake-openai` fell silent within its answer.","param":null,"sequence_number":4}
+
+event: error
+data: {"type":"error","error":{"type":"timeout_error","message":"The upstream `fake-anthropic` fell silent within its answer."},"request_id":"[id]"}
+"#);
     gateway.finish().await;
 }
 
@@ -92,7 +100,15 @@ async fn a_reset_is_told_in_each_protocol() {
         )
         .await;
     }
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+data: {"error":{"message":"The upstream `fake-openai` broke off its answer.","type":"upstream_error","param":null,"code":"upstream_broken"}}
+
+event: error
+data: {"type":"error","code":"upstream_broken","message":"The upstream `fake-openai` broke off its answer.","param":null,"sequence_number":4}
+
+event: error
+data: {"type":"error","error":{"type":"api_error","message":"The upstream `fake-anthropic` broke off its answer."},"request_id":"[id]"}
+"#);
     gateway.finish().await;
 }
 
@@ -110,7 +126,15 @@ async fn an_end_without_the_terminal_event_is_told_in_each_protocol() {
         )
         .await;
     }
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+data: {"error":{"message":"The upstream `fake-openai` broke off its answer.","type":"upstream_error","param":null,"code":"upstream_broken"}}
+
+event: error
+data: {"type":"error","code":"upstream_broken","message":"The upstream `fake-openai` broke off its answer.","param":null,"sequence_number":27}
+
+event: error
+data: {"type":"error","error":{"type":"api_error","message":"The upstream `fake-anthropic` broke off its answer."},"request_id":"[id]"}
+"#);
     gateway.finish().await;
 }
 
@@ -130,7 +154,15 @@ async fn garbage_is_told_in_each_protocol() {
         let id = request_id(&response);
         told += &without_id(&response.text().await.unwrap(), &id);
     }
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+data: {"error":{"message":"The upstream `fake-openai` sent something that is not an answer of this API.","type":"upstream_error","param":null,"code":"upstream_garbage"}}
+
+event: error
+data: {"type":"error","code":"upstream_garbage","message":"The upstream `fake-openai` sent something that is not an answer of this API.","param":null,"sequence_number":0}
+
+event: error
+data: {"type":"error","error":{"type":"api_error","message":"The upstream `fake-anthropic` sent something that is not an answer of this API."},"request_id":"[id]"}
+"#);
     gateway.finish().await;
 }
 
@@ -242,14 +274,14 @@ async fn a_page_in_place_of_a_stream_is_told_before_anything_is_relayed() {
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"502 {"error":{"message":"The upstream `fake-openai` sent something that is not an answer of this API.","type":"upstream_error","param":null,"code":"upstream_garbage"}}"#);
     provider.script(Script::html());
     let response = gateway
         .post("/v1/messages", Api::Messages.text(true))
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @"");
+    assert_snapshot!(told(response).await, @r#"502 {"type":"error","error":{"type":"api_error","message":"The upstream `fake-anthropic` sent something that is not an answer of this API."},"request_id":"[id]"}"#);
     gateway.finish().await;
 }
 

@@ -1,5 +1,7 @@
 //! An answer in one piece is relayed when it is whole, and else told as an error.
 
+use std::fmt::Write;
+
 use http::StatusCode;
 use insta::assert_snapshot;
 use skinflint_tests::{
@@ -44,11 +46,16 @@ async fn broken_off() {
     for then in [Ending::Stall, Ending::Reset, Ending::Close, Ending::Finish] {
         provider.script(Script::default().cut(CutAt::InsideEvent(0), then));
         let told = ask(&gateway, Api::Chat).await;
-        all += &format!("{then:?}: {told}\n");
+        writeln!(all, "{then:?}: {told}").unwrap();
     }
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+Stall: 504 {"error":{"message":"The upstream `fake-openai` fell silent within its answer.","type":"timeout_error","param":null,"code":"upstream_timeout"}}
+Reset: 502 {"error":{"message":"The upstream `fake-openai` broke off its answer.","type":"upstream_error","param":null,"code":"upstream_broken"}}
+Close: 502 {"error":{"message":"The upstream `fake-openai` broke off its answer.","type":"upstream_error","param":null,"code":"upstream_broken"}}
+Finish: 502 {"error":{"message":"The upstream `fake-openai` broke off its answer.","type":"upstream_error","param":null,"code":"upstream_broken"}}
+"#);
     provider.script(Script::default().cut(CutAt::InsideEvent(0), Ending::Reset));
-    assert_snapshot!(ask(&gateway, Api::Messages).await, @"");
+    assert_snapshot!(ask(&gateway, Api::Messages).await, @r#"502 {"type":"error","error":{"type":"api_error","message":"The upstream `fake-anthropic` broke off its answer."},"request_id":"[id]"}"#);
     gateway.finish().await;
 }
 
@@ -62,13 +69,13 @@ async fn no_answer_at_all() {
         .start()
         .await;
     provider.script(Script::silent());
-    assert_snapshot!(ask(&gateway, Api::Messages).await, @"");
+    assert_snapshot!(ask(&gateway, Api::Messages).await, @r#"504 {"type":"error","error":{"type":"timeout_error","message":"The upstream `fake-anthropic` did not answer in time."},"request_id":"[id]"}"#);
     proxy.set(Mode::Blackhole).await;
-    assert_snapshot!(ask(&gateway, Api::Chat).await, @"");
+    assert_snapshot!(ask(&gateway, Api::Chat).await, @r#"504 {"error":{"message":"The upstream `fake-openai` did not answer in time.","type":"timeout_error","param":null,"code":"upstream_timeout"}}"#);
     proxy.set(Mode::Refuse).await;
-    assert_snapshot!(ask(&gateway, Api::Chat).await, @"");
+    assert_snapshot!(ask(&gateway, Api::Chat).await, @r#"502 {"error":{"message":"The upstream `fake-openai` cannot be reached.","type":"upstream_error","param":null,"code":"upstream_connect"}}"#);
     proxy.set(Mode::ResetAfter(Direction::ToGateway, 10)).await;
-    assert_snapshot!(ask(&gateway, Api::Chat).await, @"");
+    assert_snapshot!(ask(&gateway, Api::Chat).await, @r#"502 {"error":{"message":"The upstream `fake-openai` broke off its answer.","type":"upstream_error","param":null,"code":"upstream_broken"}}"#);
     proxy.restore().await;
     assert!(ask(&gateway, Api::Chat).await.starts_with("200 "));
     gateway.finish().await;
@@ -93,9 +100,16 @@ async fn not_an_answer_of_the_api() {
     for (name, script) in scripts {
         provider.script(script);
         let told = ask(&gateway, Api::Chat).await;
-        all += &format!("{name}: {told}\n");
+        writeln!(all, "{name}: {told}").unwrap();
     }
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+a page: 502 {"error":{"message":"The upstream `fake-openai` sent something that is not an answer of this API.","type":"upstream_error","param":null,"code":"upstream_garbage"}}
+an empty body: 502 {"error":{"message":"The upstream `fake-openai` sent something that is not an answer of this API.","type":"upstream_error","param":null,"code":"upstream_garbage"}}
+no JSON: 502 {"error":{"message":"The upstream `fake-openai` sent something that is not an answer of this API.","type":"upstream_error","param":null,"code":"upstream_garbage"}}
+JSON of something else: 502 {"error":{"message":"The upstream `fake-openai` sent something that is not an answer of this API.","type":"upstream_error","param":null,"code":"upstream_garbage"}}
+another content type: 502 {"error":{"message":"The upstream `fake-openai` sent something that is not an answer of this API.","type":"upstream_error","param":null,"code":"upstream_garbage"}}
+two values: 502 {"error":{"message":"The upstream `fake-openai` sent something that is not an answer of this API.","type":"upstream_error","param":null,"code":"upstream_garbage"}}
+"#);
     gateway.finish().await;
 }
 
@@ -180,6 +194,6 @@ async fn an_error_page_passes_unchanged() {
     let mut script = Script::html();
     script.status = Some(502);
     provider.script(script);
-    assert_snapshot!(ask(&gateway, Api::Messages).await, @"");
+    assert_snapshot!(ask(&gateway, Api::Messages).await, @r#"502 <!doctype html><title>It works</title>"#);
     gateway.finish().await;
 }

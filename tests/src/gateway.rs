@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -41,7 +40,8 @@ pub struct Gateway {
     stdout: Log,
     client: reqwest::Client,
     providers: Vec<FakeProvider>,
-    directory: TempDir,
+    /// Holds the configuration for as long as the process reads it.
+    _directory: TempDir,
     finished: bool,
 }
 
@@ -85,7 +85,7 @@ impl Gateway {
             stdout,
             client,
             providers,
-            directory,
+            _directory: directory,
             finished: false,
         }
     }
@@ -131,11 +131,6 @@ impl Gateway {
     /// Everything written so far to stderr and stdout.
     pub fn output(&self) -> String {
         format!("{}\n{}", self.log.text(), self.stdout.text())
-    }
-
-    /// The folder of the configuration file.
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
     }
 
     /// The log line of the call that was answered with this `x-skinflint-request-id`.

@@ -1,10 +1,13 @@
 //! Where log lines go and how they look.
 
+mod sink;
+
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use self::sink::{Flushed, Sink};
 
 /// The look of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,15 +20,9 @@ pub(crate) enum LogFormat {
     Text,
 }
 
-/// Lines that may wait for a slow reader of the log; one more is dropped, since a log that nobody reads may not stop calls.
-const BUFFERED_LINES: usize = 8_192;
-
 /// Sends log lines to standard error from a thread of their own. What is still waiting is written when the guard is dropped.
-pub(crate) fn init(format: LogFormat, filter: EnvFilter) -> WorkerGuard {
-    let (writer, guard): (NonBlocking, WorkerGuard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(BUFFERED_LINES)
-        .lossy(true)
-        .finish(io::stderr());
+pub(crate) fn init(format: LogFormat, filter: EnvFilter) -> io::Result<Flushed> {
+    let (writer, flushed) = Sink::start(io::stderr())?;
     let json = match format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -46,5 +43,5 @@ pub(crate) fn init(format: LogFormat, filter: EnvFilter) -> WorkerGuard {
             .with(fmt::layer().with_ansi(ansi).with_writer(writer))
             .init();
     }
-    guard
+    Ok(flushed)
 }

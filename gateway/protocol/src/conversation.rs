@@ -65,7 +65,8 @@ impl Conversation {
     /// Decodes the turns of a request from the body that its view was read from.
     ///
     /// A model that leaves something out answers another question, so whatever it cannot take in is
-    /// an error; only reasoning of earlier turns, which is not part of what was said, is passed over.
+    /// an error; only reasoning of earlier turns, which is not part of what was said, and definitions of
+    /// tools are passed over.
     pub fn from_view(view: &RequestView, body: &[u8]) -> Result<Self, Unsupported> {
         check_options(view)?;
         let mut turns: Vec<Turn> = Vec::new();
@@ -141,8 +142,11 @@ fn render(block: &Block, body: &[u8]) -> Result<Option<String>, Unsupported> {
             Some(text) => Ok(Some(text)),
             None => Ok(raw_output(body, &block.span)),
         },
-        BlockKind::ToolUse => Ok(Some(tool_call(body, &block.span))),
-        BlockKind::Thinking | BlockKind::RedactedThinking => Ok(None),
+        BlockKind::ToolUse => match tool_call(body, &block.span) {
+            Some(call) => Ok(Some(call)),
+            None => unsupported("a call without a name"),
+        },
+        BlockKind::Thinking | BlockKind::RedactedThinking | BlockKind::Tools => Ok(None),
         BlockKind::Tokens => unsupported("text given as tokens"),
         BlockKind::Image => unsupported("an image"),
         BlockKind::Document => unsupported("a document"),
@@ -174,32 +178,34 @@ fn literal(body: &[u8], span: Option<&Span>) -> Option<String> {
 fn raw_output(body: &[u8], block: &Span) -> Option<String> {
     with_value(body, block, |result| {
         result
-            .get("output")
-            .filter(|output| !output.is_null())
+            .non_null("output")
             .map(|output| output.raw().to_owned())
     })
 }
 
 /// A call in the manner of `name(arguments)`, which models know from code.
-fn tool_call(body: &[u8], block: &Span) -> String {
+fn tool_call(body: &[u8], block: &Span) -> Option<String> {
     with_value(body, block, |call| {
         let called = ["function", "custom"]
             .iter()
-            .find_map(|key| call.get(key))
+            .find_map(|key| call.non_null(key))
             .unwrap_or(call);
         let name = ["name", "type"]
             .iter()
             .find_map(|key| called.get(key)?.as_str())?;
+        let namespace = called.get("namespace").and_then(|value| value.as_str());
         let arguments = ["arguments", "input", "action", "operation"]
             .iter()
-            .find_map(|key| called.get(key));
+            .find_map(|key| called.non_null(key));
         let arguments = match arguments {
             Some(value) => value.as_str().unwrap_or_else(|| value.raw().into()),
             None => "".into(),
         };
-        Some(format!("{name}({arguments})"))
+        Some(match namespace {
+            Some(namespace) => format!("{namespace}.{name}({arguments})"),
+            None => format!("{name}({arguments})"),
+        })
     })
-    .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ pub struct JsonLimits {
 }
 
 impl Default for JsonLimits {
-    /// Agents nest tool schemas some twenty deep; a million values bound the tape at 16 MB.
+    /// Agents nest tool schemas some twenty deep; a million values bound the tape at 16 MB, twice that
+    /// where it has to grow.
     fn default() -> Self {
         Self {
             max_depth: 64,
@@ -151,12 +152,13 @@ impl<'d> Value<'d> {
     }
 
     /// The text of a string; borrowed when nothing in it is escaped.
+    #[inline]
     pub fn as_str(&self) -> Option<Cow<'d, str>> {
         let entry = self.entry();
         if entry.kind != JsonKind::String {
             return None;
         }
-        let raw = &self.document.text[entry.start as usize + 1..entry.end as usize - 1];
+        let raw = self.document.text.get(entry.start as usize + 1..entry.end as usize - 1)?;
         Some(if entry.escaped {
             Cow::Owned(escape::decode(raw))
         } else {
@@ -191,7 +193,7 @@ impl<'d> Value<'d> {
     }
 
     fn as_i128(&self) -> Option<i128> {
-        /// Whole numbers up to here are exact in an `f64`.
+        /// Whole numbers below are exact in an `f64`; this one is also what its successor rounds to.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if self.kind() != JsonKind::Number {
             return None;
@@ -199,7 +201,7 @@ impl<'d> Value<'d> {
         self.raw().parse().ok().or_else(|| {
             let number = self.as_f64()?;
             #[expect(clippy::cast_possible_truncation, reason = "whole and within ±2^53")]
-            (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i128)
+            (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i128)
         })
     }
 
@@ -224,6 +226,11 @@ impl<'d> Value<'d> {
         self.as_object()?
             .filter_map(|(name, value)| (name == key).then_some(value))
             .last()
+    }
+
+    /// The member with this key, unless it is `null`.
+    pub fn non_null(&self, key: &str) -> Option<Self> {
+        self.get(key).filter(|value| !value.is_null())
     }
 }
 

@@ -5,6 +5,7 @@
 //! is left as bytes.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
@@ -101,7 +102,7 @@ impl Decoder {
                 head
             } else {
                 self.held.extend_from_slice(&head);
-                self.held.split().freeze()
+                self.take_held()
             };
             return Some(self.frame(raw));
         }
@@ -117,8 +118,13 @@ impl Decoder {
             return None;
         }
         self.line = Line::Start;
-        let raw = self.held.split().freeze();
+        let raw = self.take_held();
         Some(self.frame(raw))
+    }
+
+    /// The buffer goes with the frame: one that grew for a large event would stay as large.
+    fn take_held(&mut self) -> Bytes {
+        std::mem::take(&mut self.held).freeze()
     }
 
     /// Hands over the bytes that belong to no complete frame.
@@ -127,7 +133,7 @@ impl Decoder {
             self.held.extend_from_slice(&chunk);
         }
         self.line = Line::Start;
-        self.held.split().freeze()
+        self.take_held()
     }
 
     /// How many bytes are held back.
@@ -196,16 +202,16 @@ fn event(frame: &Bytes) -> Option<Event> {
     let mut name = None;
     let mut id = None;
     let mut data: Option<Data> = None;
-    let mut rest = frame.clone();
-    while let Some(line) = next_line(&mut rest) {
-        let (field, value) = split_field(&line);
+    for line in lines(frame) {
+        let (field, value) = split_field(&frame[line.clone()]);
+        let value = || frame.slice(line.start + value..line.end);
         match field {
-            b"event" => name = Some(value),
-            b"id" if !value.contains(&0) => id = Some(value),
+            b"event" => name = Some(value()),
+            b"id" => id = Some(value()).filter(|value| !value.contains(&0)).or(id),
             b"data" => {
                 data = Some(match data {
-                    None => Data::One(value),
-                    Some(earlier) => earlier.join(&value),
+                    None => Data::One(value()),
+                    Some(earlier) => earlier.join(&value()),
                 });
             }
             _ => {}
@@ -237,23 +243,30 @@ impl Data {
     }
 }
 
-/// Takes the next line off, without its end.
-fn next_line(rest: &mut Bytes) -> Option<Bytes> {
-    let end = memchr::memchr2(b'\n', b'\r', rest)?;
-    let mut after = rest.split_off(end);
-    let line = std::mem::take(rest);
-    let end_length = if after.starts_with(b"\r\n") { 2 } else { 1 };
-    *rest = after.split_off(end_length);
-    Some(line)
+/// Where the lines of a frame stand, their ends left out.
+fn lines(frame: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let end = start + memchr::memchr2(b'\n', b'\r', &frame[start..])?;
+        let line = start..end;
+        start = end
+            + if frame[end..].starts_with(b"\r\n") {
+                2
+            } else {
+                1
+            };
+        Some(line)
+    })
 }
 
-/// Splits at the first colon and drops one space after it; a comment is a field without a name.
-fn split_field(line: &Bytes) -> (&[u8], Bytes) {
+/// The field's name and where its value starts, after the first colon and one space. A comment is a
+/// field without a name.
+fn split_field(line: &[u8]) -> (&[u8], usize) {
     let Some(colon) = memchr::memchr(b':', line) else {
-        return (line, Bytes::new());
+        return (line, line.len());
     };
     let space = usize::from(line.get(colon + 1) == Some(&b' '));
-    (&line[..colon], line.slice(colon + 1 + space..))
+    (&line[..colon], colon + 1 + space)
 }
 
 /// Writes an event; data of several lines becomes several fields.

@@ -11,12 +11,21 @@ use crate::json::{Document, JsonError, JsonLimits, Value};
 use crate::sse::Event;
 use crate::usage::{Usage, UsageReport};
 
-/// Answers are bounded in bytes by whoever reads them; a list of embeddings has many values.
-const ANSWER_LIMITS: JsonLimits = JsonLimits {
-    max_depth: 128,
-    max_values: usize::MAX,
-    kept_depth: usize::MAX,
-};
+/// Answers are bounded in bytes by whoever reads them. What is read stands near the surface; keeping
+/// no more leaves out what an answer may have by the million, the numbers of embeddings and the log
+/// probabilities of tokens, so that the limit on values does not hit them.
+const fn answer_limits(endpoint: Endpoint) -> JsonLimits {
+    JsonLimits {
+        max_depth: 128,
+        max_values: 1_000_000,
+        kept_depth: match endpoint {
+            // `usage.prompt_tokens_details.cached_tokens`; numbers stand below `data[0].embedding`.
+            Endpoint::Embeddings => 3,
+            // `response.usage.input_tokens_details.cache_write_tokens_details.ttl_30m_tokens`
+            _ => 5,
+        },
+    }
+}
 
 /// Why an answer ended, in one vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +44,21 @@ pub enum StopReason {
     Pause,
     /// Something that this version does not know.
     Other,
+}
+
+impl StopReason {
+    /// A stable label for logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EndTurn => "end_turn",
+            Self::MaxTokens => "max_tokens",
+            Self::StopSequence => "stop_sequence",
+            Self::ToolUse => "tool_use",
+            Self::Refusal => "refusal",
+            Self::Pause => "pause",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// What an answer says about itself.
@@ -104,11 +128,6 @@ fn has_text(value: Option<Value<'_>>) -> bool {
         .is_some_and(|text| !text.is_empty())
 }
 
-/// A member that is neither absent nor `null`.
-fn present<'d>(object: Value<'d>, key: &str) -> Option<Value<'d>> {
-    object.get(key).filter(|value| !value.is_null())
-}
-
 /// What an event was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -173,11 +192,13 @@ impl StreamTap {
                 _ => Progress::Other,
             });
         }
-        let document = Document::parse(data, ANSWER_LIMITS)?;
+        let document = Document::parse(data, answer_limits(self.endpoint))?;
         let root = object(&document)?;
         Ok(match self.endpoint {
             Endpoint::Responses => {
-                if let Some(sequence) = root.get("sequence_number").and_then(|n| n.as_u64()) {
+                let sequence = root.get("sequence_number").and_then(|n| n.as_u64());
+                // One without a successor could not be gone on from.
+                if let Some(sequence) = sequence.filter(|n| *n < u64::MAX) {
                     self.last_sequence = Some(sequence);
                 }
                 responses::event(&mut self.outcome, root)
@@ -224,7 +245,8 @@ impl StreamTap {
         self.outcome.has_error
     }
 
-    /// The last `sequence_number` of a responses stream, which an added event goes on from.
+    /// The last `sequence_number` of a responses stream, which an added event goes on from: never
+    /// `u64::MAX`.
     pub fn last_sequence(&self) -> Option<u64> {
         self.last_sequence
     }
@@ -232,11 +254,11 @@ impl StreamTap {
 
 /// Reads an answer that came as one body.
 pub fn body_tap(endpoint: Endpoint, body: &[u8]) -> Result<Outcome, TapError> {
-    let document = Document::parse(body, ANSWER_LIMITS)?;
+    let document = Document::parse(body, answer_limits(endpoint))?;
     let root = object(&document)?;
     let mut outcome = Outcome::new(endpoint.dialect());
     outcome.is_complete = true;
-    outcome.has_error = present(root, "error").is_some();
+    outcome.has_error = root.non_null("error").is_some();
     outcome.identify(root);
     // The token count that count_tokens answers with is no usage: nothing is billed.
     outcome.account(root.get("usage"));

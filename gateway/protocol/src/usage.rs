@@ -204,7 +204,7 @@ impl UsageReport {
                 .saturating_sub(short_write)
                 .saturating_sub(long_write),
         };
-        let output = self.whole_output(input);
+        let output = self.whole_output();
         Some(Usage {
             fresh_input,
             cache_read,
@@ -212,8 +212,8 @@ impl UsageReport {
             cache_write_1h: long_write,
             output,
             reasoning: self.reasoning.unwrap_or(0).min(output),
-            audio_input: self.audio_input.unwrap_or(0),
-            audio_output: self.audio_output.unwrap_or(0),
+            audio_input: self.audio_input.unwrap_or(0).min(input),
+            audio_output: self.audio_output.unwrap_or(0).min(output),
             server_tool_uses: self.server_tool_uses.unwrap_or(0),
         })
     }
@@ -234,11 +234,10 @@ impl UsageReport {
 
     /// Output with reasoning. Some OpenAI-compatible providers (xAI, Gemini) leave reasoning out of
     /// the completion and count it in the total alone.
-    fn whole_output(&self, input: u64) -> u64 {
-        let output = self.output.unwrap_or(0);
-        match self.total {
-            Some(total) if self.output.is_some() => output.max(total.saturating_sub(input)),
-            _ => output,
+    fn whole_output(&self) -> u64 {
+        match (self.input, self.output, self.total) {
+            (Some(input), Some(output), Some(total)) => output.max(total.saturating_sub(input)),
+            (_, output, _) => output.unwrap_or(0),
         }
     }
 }

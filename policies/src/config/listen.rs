@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +18,8 @@ pub struct Listen {
     pub calls: SocketAddr,
     /// Health, metrics.
     pub admin: SocketAddr,
+    /// Threads that carry calls.
+    pub threads: NonZeroUsize,
     /// How calls arrive.
     pub transport: Transport,
     /// Who may read the admin side.
@@ -51,6 +54,7 @@ pub enum AdminAccess {
 pub(super) struct Raw {
     calls: Option<SocketAddr>,
     admin: Option<SocketAddr>,
+    threads: Option<NonZeroUsize>,
     tls: Option<RawTls>,
     admin_token_env: Option<String>,
 }
@@ -66,6 +70,12 @@ struct RawTls {
 const DEFAULT_CALLS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4100);
 /// Admin, on loopback.
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4101);
+
+/// Half the cores: one thread carries thousands of calls a second, a call that changes threads is slower for it, and the local model computes on the rest.
+fn default_threads() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
+}
 
 // === impl Listen ===
 
@@ -98,6 +108,7 @@ impl Listen {
                 ));
             }
         };
+        let threads = raw.threads.unwrap_or_else(default_threads);
         let transport = raw.tls.map_or(Transport::Plain, |tls| Transport::Tls {
             cert: base.join(tls.cert),
             key: base.join(tls.key),
@@ -105,6 +116,7 @@ impl Listen {
         Ok(Self {
             calls,
             admin,
+            threads,
             transport,
             admin_access,
         })

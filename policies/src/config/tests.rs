@@ -73,7 +73,7 @@ fn the_most_specific_row_wins() {
 #[test]
 fn errors_name_file_line_field_and_what_was_expected() {
     insta::assert_snapshot!(refusal("[listen\n"), @r"/skinflint.toml:1: unclosed table, expected `]`");
-    insta::assert_snapshot!(refusal("\n[listen]\nport = 3\n"), @"/skinflint.toml:3: `listen.port`: unknown field `port`, expected one of `calls`, `admin`, `tls`, `admin_token_env`");
+    insta::assert_snapshot!(refusal("\n[listen]\nport = 3\n"), @"/skinflint.toml:3: `listen.port`: unknown field `port`, expected one of `calls`, `admin`, `threads`, `tls`, `admin_token_env`");
     insta::assert_snapshot!(refusal("[limits]\nbody = '1 furlong'\n"), @r#"/skinflint.toml:2: `limits.body`: invalid value: string "1 furlong", expected a size such as "32MiB" or a number of bytes"#);
     insta::assert_snapshot!(refusal("[limits]\nin_flight = 0\n"), @"/skinflint.toml:2: `limits.in_flight`: expected at least 1");
     insta::assert_snapshot!(refusal("[timeouts]\nidle = 'soon'\n"), @r#"/skinflint.toml:2: `timeouts.idle`: invalid value: string "soon", expected a duration such as "30s" or "2m""#);

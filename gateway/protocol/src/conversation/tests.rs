@@ -80,6 +80,43 @@ fn tool_calls_and_results_become_text_in_every_protocol() {
     "#);
 }
 
+#[test]
+fn what_the_newest_agents_send_is_rendered() {
+    insta::assert_snapshot!(turns(Endpoint::Responses, r#"{"model":"a","input":[
+        {"type":"additional_tools","id":"at","role":"developer","tools":[{"type":"namespace","name":"functions","tools":[{"type":"custom","name":"exec"}]}]},
+        {"role":"user","content":"go"},
+        {"type":"custom_tool_call","call_id":"c","name":"exec","namespace":"functions","input":"ls \"a\""},
+        {"type":"custom_tool_call_output","call_id":"c","output":[{"type":"input_text","text":"a.rs"},{"type":"input_text","text":"b.rs"}]},
+        {"type":"custom_tool_call","call_id":"d","name":"exec","namespace":null,"input":"cd"},
+        {"type":"custom_tool_call_output","call_id":"d","output":"done"}]}"#), @r#"
+    User: go
+    Assistant: functions.exec(ls "a")
+    Tool: a.rs
+    b.rs
+    Assistant: exec(cd)
+    Tool: done
+    "#);
+    insta::assert_snapshot!(turns(Endpoint::Messages, r#"{"model":"a","system":"first","messages":[
+        {"role":"user","content":"go"},
+        {"role":"system","content":"be brief"},
+        {"role":"assistant","content":"ok"},
+        {"role":"system","content":[{"type":"text","text":"be"},{"type":"text","text":"briefer"}]}]}"#), @r"
+    System: first
+    User: go
+    System: be brief
+    Assistant: ok
+    System: be
+    briefer
+    ");
+}
+
+#[test]
+fn a_null_beside_what_is_called_does_not_hide_it() {
+    let body = r#"{"model":"a","messages":[{"role":"assistant","tool_calls":[
+        {"type":"custom","function":null,"custom":{"name":"run","arguments":null,"input":"ls"}}]}]}"#;
+    assert_eq!(turns(Endpoint::ChatCompletions, body), "Assistant: run(ls)");
+}
+
 /// What is not supported of bodies, one a line.
 fn refusals(cases: &[(Endpoint, &str)]) -> String {
     let lines: Vec<_> = cases
@@ -103,6 +140,8 @@ fn content_that_a_text_model_cannot_read_is_named() {
         (Endpoint::Messages, &second(r#"{"type":"from_the_future"}"#)),
         (Endpoint::Messages, &second(r#"{"type":"tool_result","content":[{"type":"image"}]}"#)),
         (Endpoint::Messages, r#"{"model":"a","messages":[{"role":"narrator","content":"a"}]}"#),
+        (Endpoint::Messages, &second(r#"{"type":"tool_result","content":[{"type":"tool_result","content":"a"}]}"#)),
+        (Endpoint::ChatCompletions, r#"{"model":"a","messages":[{"role":"assistant","tool_calls":[{}]}]}"#),
         (Endpoint::ChatCompletions, &second(r#"{"type":"image_url","image_url":{"url":"x"}}"#)),
         (Endpoint::ChatCompletions, &second(r#"{"type":"input_audio","input_audio":{}}"#)),
         (Endpoint::Responses, r#"{"model":"a","input":[{"type":"item_reference","id":"x"}]}"#),
@@ -115,6 +154,8 @@ fn content_that_a_text_model_cannot_read_is_named() {
     messages[0].content[1]: content of unknown kind is not supported by a text model
     messages[0].content[1]: an image is not supported by a text model
     messages[0]: a message of unknown role is not supported by a text model
+    messages[0].content[1]: content of unknown kind is not supported by a text model
+    messages[0]: a call without a name is not supported by a text model
     messages[0].content[1]: an image is not supported by a text model
     messages[0].content[1]: audio is not supported by a text model
     input[0]: content by reference is not supported by a text model
@@ -137,6 +178,7 @@ fn options_that_a_text_model_cannot_follow_are_named() {
         (Endpoint::ChatCompletions, &body(r#""response_format":{"type":"json_object"}"#)),
         (Endpoint::ChatCompletions, &body(r#""tool_choice":"required""#)),
         (Endpoint::ChatCompletions, &body(r#""tool_choice":{"type":"function","function":{"name":"f"}}"#)),
+        (Endpoint::ChatCompletions, &body(r#""function_call":{"name":"f"}"#)),
         (Endpoint::Responses, &body(r#""previous_response_id":"r""#)),
         (Endpoint::Responses, &body(r#""conversation":"c""#)),
         (Endpoint::Responses, &body(r#""background":true"#)),
@@ -146,6 +188,7 @@ fn options_that_a_text_model_cannot_follow_are_named() {
     output_config.format: a format other than text is not supported by a text model
     n: more than one answer is not supported by a text model
     response_format: a format other than text is not supported by a text model
+    tool_choice: a forced tool call is not supported by a text model
     tool_choice: a forced tool call is not supported by a text model
     tool_choice: a forced tool call is not supported by a text model
     previous_response_id: an earlier response by reference is not supported by a text model

@@ -1,5 +1,7 @@
 //! Lists of models.
 
+use std::time::{Duration, SystemTime};
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -84,24 +86,11 @@ fn anthropic(model: &ModelEntry) -> AnthropicModel<'_> {
     }
 }
 
-/// A Unix time as RFC 3339 in UTC.
-///
-/// Years are counted from March, so that the leap day comes last, in eras of 400 years
-/// (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
+/// A Unix time as RFC 3339 in UTC; what lies after the year 9999, which that cannot write, as its end.
 fn rfc3339(unix: u64) -> String {
-    const DAY: u64 = 24 * 60 * 60;
-    const ERA_DAYS: u64 = 146_097;
-    let (days, seconds) = (unix / DAY + 719_468, unix % DAY);
-    let day_of_era = days % ERA_DAYS;
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    let year = days / ERA_DAYS * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    const LAST: u64 = 253_402_300_799;
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(unix.min(LAST));
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 #[cfg(test)]
@@ -109,15 +98,12 @@ mod tests {
     use super::rfc3339;
 
     #[test]
-    fn dates_are_right_around_leap_days_and_centuries() {
+    fn dates_of_all_times_can_be_written() {
         for (unix, date) in [
             (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
             (1_709_251_199, "2024-02-29T23:59:59Z"),
-            (1_709_251_200, "2024-03-01T00:00:00Z"),
-            (1_767_225_599, "2025-12-31T23:59:59Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (u64::MAX, "9999-12-31T23:59:59Z"),
         ] {
             assert_eq!(rfc3339(unix), date);
         }

@@ -20,6 +20,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<(char, usize), JsonErrorKind> {
     Ok((simple, 2))
 }
 
+/// Kept out of [`read`], so that the common short escapes are inlined into the scanner.
+#[inline(never)]
 fn unicode(bytes: &[u8]) -> Result<(char, usize), JsonErrorKind> {
     let unit = code_unit(bytes)?;
     if let Some(character) = char::from_u32(unit) {

@@ -292,8 +292,8 @@ fn plain_bytes(word: u64) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
 
-    let controls_and_quotes = (word ^ ONES * 0x02).wrapping_sub(ONES * 0x21);
-    let backslashes = (word ^ ONES * 0x5C).wrapping_sub(ONES);
+    let controls_and_quotes = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslashes = (word ^ (ONES * 0x5C)).wrapping_sub(ONES);
     let marks = (controls_and_quotes | backslashes) & !word & HIGH;
     (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
 }

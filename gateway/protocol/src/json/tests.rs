@@ -128,6 +128,71 @@ fn values_and_keys_are_counted_against_the_limit() {
 }
 
 #[test]
+fn a_value_costs_16_bytes_and_the_tape_is_made_for_the_text() {
+    assert_eq!(size_of::<Entry>(), 16);
+    let limits = JsonLimits::default();
+    let values = |count: usize| format!("[0{}]", ",0".repeat(count - 2));
+    let text = values(limits.max_values);
+    let document = Document::parse(text.as_bytes(), limits).unwrap();
+    assert_eq!(document.tape.len(), limits.max_values);
+    assert!(document.tape.capacity() < 2 * limits.max_values);
+    assert_eq!(
+        fault(values(limits.max_values + 1)),
+        (JsonErrorKind::TooManyValues, 2 * limits.max_values)
+    );
+    // A long string is one value, and no room is made for more than the limit.
+    let long = literal(&"x".repeat(1 << 20));
+    let few = JsonLimits {
+        max_values: 4,
+        ..limits
+    };
+    let document = Document::parse(long.as_bytes(), few).unwrap();
+    assert!(document.tape.capacity() <= 4);
+}
+
+#[test]
+fn what_lies_deeper_than_is_kept_is_checked_and_not_counted() {
+    let limits = JsonLimits {
+        max_depth: 4,
+        max_values: 5,
+        kept_depth: 1,
+    };
+    let parse = |text: &'static str| Document::parse(text.as_bytes(), limits);
+    let document = parse(r#"{"a":[1,[2],{"b":3}],"c":[]}"#).unwrap();
+    assert_eq!(document.tape.len(), 5);
+    let root = document.root();
+    let a = root.get("a").unwrap();
+    assert_eq!(a.raw(), r#"[1,[2],{"b":3}]"#);
+    assert_eq!(a.as_array().unwrap().count(), 0);
+    assert_eq!(root.get("c").unwrap().raw(), "[]");
+    for (text, kind) in [
+        (r#"{"a":[1,[2}]}"#, JsonErrorKind::ExpectedArrayEnd),
+        (r#"{"a":[[[[1]]]]}"#, JsonErrorKind::TooDeep),
+        (r#"{"a":["\ud800"]}"#, JsonErrorKind::LoneSurrogate),
+        (r#"{"a":1,"b":2,"c":[]}"#, JsonErrorKind::TooManyValues),
+    ] {
+        assert_eq!(parse(text).unwrap_err().kind, kind, "{text}");
+    }
+}
+
+#[test]
+fn objects_of_many_keys_are_read_in_one_go() {
+    const KEYS: usize = 100_000;
+    let members: Vec<_> = (0..KEYS)
+        .map(|key| format!(r#""\u006b{key}":{{"a":{key}}}"#))
+        .collect();
+    let text = format!("{{{}}}", members.join(","));
+    let document = parse(&text).unwrap();
+    let root = document.root();
+    assert_eq!(document.tape.len(), 1 + KEYS * 4);
+    assert_eq!(root.as_object().unwrap().count(), KEYS);
+    // A look-up passes over the contents of what it does not look for.
+    let last = root.get("k99999").unwrap();
+    assert_eq!(last.index, document.tape.len() - 3);
+    assert_eq!(last.get("a").unwrap().as_u64(), Some(99_999));
+}
+
+#[test]
 fn strings_decode_and_keep_their_place() {
     let text = r#" {"plain": "täst", "esc\u0061ped": "a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00z"} "#;
     let document = parse(text).unwrap();
@@ -161,6 +226,14 @@ fn numbers_are_whole_by_value_and_not_by_spelling() {
     assert_eq!(number("18446744073709551615").0, Some(u64::MAX));
     assert_eq!(number("18446744073709551616").0, None);
     assert_eq!(number("1e400"), (None, None, None));
+    // 2^53 + 1 is no double; whole it is exact, with a point it would be taken for its neighbour.
+    assert_eq!(number("9007199254740993").0, Some((1 << 53) + 1));
+    assert_eq!(number("9007199254740993.0").0, None);
+    assert_eq!(number("9007199254740991.0").0, Some((1 << 53) - 1));
+    assert_eq!(number("-9223372036854775808").1, Some(i64::MIN));
+    assert_eq!(number("-9223372036854775809").1, None);
+    assert_eq!(number(&"9".repeat(100_000)).0, None);
+    assert_eq!(number(&format!("1.{}", "0".repeat(100_000))).0, Some(1));
 }
 
 #[test]
@@ -284,8 +357,38 @@ fn agrees_with_serde(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The tree without the contents of containers that have this many containers around them.
+fn pruned(tree: &Tree, depth: usize) -> Tree {
+    match tree {
+        Tree::Array(_) | Tree::Object(_) if depth == 0 => match tree {
+            Tree::Array(_) => Tree::Array(Vec::new()),
+            _ => Tree::Object(serde_json::Map::new()),
+        },
+        Tree::Array(values) => values
+            .iter()
+            .map(|value| pruned(value, depth - 1))
+            .collect(),
+        Tree::Object(members) => members
+            .iter()
+            .map(|(key, value)| (key.clone(), pruned(value, depth - 1)))
+            .collect(),
+        scalar => scalar.clone(),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn the_surface_reads_the_same_however_much_is_kept(value in any_tree(), kept_depth in 0..5_usize) {
+        let text = value.to_string();
+        let limits = JsonLimits { kept_depth, ..JsonLimits::default() };
+        let document = Document::parse(text.as_bytes(), limits).unwrap();
+        prop_assert_eq!(document.root().raw(), &text);
+        // Read back, because not every double comes back from its text as it was.
+        let value: Tree = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(tree(document.root()), pruned(&value, kept_depth));
+    }
 
     #[test]
     fn what_serde_writes_reads_the_same(value in any_tree(), pretty: bool) {

@@ -56,6 +56,8 @@ pub enum BlockKind {
     ServerTool,
     /// The model's refusal.
     Refusal,
+    /// Definitions of tools that are on offer from here on.
+    Tools,
     /// Content that the provider keeps and the request only names.
     Reference,
     /// A kind that this version does not know.

@@ -8,13 +8,8 @@ use super::{RequestView, ResponseFormat, Sampling, Spanned};
 use crate::endpoint::Endpoint;
 
 pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
-    let [model, messages, tools, tool_choice, response_format] = root.fields([
-        "model",
-        "messages",
-        "tools",
-        "tool_choice",
-        "response_format",
-    ])?;
+    let [model, messages, response_format] =
+        root.fields(["model", "messages", "response_format"])?;
     let mut view = RequestView::new(Endpoint::ChatCompletions, root, model)?;
     let messages = root.require(messages, "messages", "an array of messages")?;
     for (index, message) in messages.elements("an array of messages")?.enumerate() {
@@ -28,15 +23,10 @@ pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
     if messages.elements("an array of messages")?.next().is_none() {
         return Err(messages.empty("at least one message"));
     }
-    if let Some(tools) = tools {
-        view.tools = content::tools(&tools)?;
-    }
-    if let Some(choice) = tool_choice {
-        view.tool_choice = content::tool_choice(&choice)?;
-    }
     if let Some(format) = response_format {
         view.response_format = ResponseFormat::read(&format)?;
     }
+    read_tools(&mut view, root)?;
     read_delivery(&mut view, root)?;
     read_identity(&mut view, root)?;
     view.sampling = sampling(root)?;
@@ -78,13 +68,12 @@ fn read_message(reader: &mut Reader<'_>, message: &Node<'_, '_>) -> Result<(), V
     }
     if let Some(calls) = calls {
         for call in calls.elements("an array of tool calls")? {
-            let [function, custom] = call.fields(["function", "custom"])?;
-            let called = function.or(custom);
-            read_call(reader, role, &call, called.as_ref())?;
+            read_tool_call(reader, role, &call)?;
         }
     }
     if let Some(call) = call {
-        read_call(reader, role, &call, Some(&call))?;
+        let [arguments] = call.fields(["arguments"])?;
+        push_call(reader, role, &call, arguments)?;
     }
     // A breakpoint on a message, as OpenAI-compatible gateways take it, stands at its end.
     if cache_control.is_some()
@@ -96,21 +85,50 @@ fn read_message(reader: &mut Reader<'_>, message: &Node<'_, '_>) -> Result<(), V
     Ok(())
 }
 
-fn read_call(
+fn read_tool_call(
     reader: &mut Reader<'_>,
     role: Role,
     call: &Node<'_, '_>,
-    called: Option<&Node<'_, '_>>,
 ) -> Result<(), ViewError> {
-    let mut text = None;
-    if let Some(called) = called {
-        let [arguments, input] = called.fields(["arguments", "input"])?;
-        text = arguments
-            .or(input)
-            .map(|arguments| arguments.string_span())
-            .transpose()?;
+    let [function, custom] = call.fields(["function", "custom"])?;
+    match (&function, &custom) {
+        (Some(_), Some(_)) => Err(call.conflict("function", "custom")),
+        (Some(function), None) => {
+            let [arguments] = function.fields(["arguments"])?;
+            push_call(reader, role, call, arguments)
+        }
+        (None, Some(custom)) => {
+            let [input] = custom.fields(["input"])?;
+            push_call(reader, role, call, input)
+        }
+        (None, None) => push_call(reader, role, call, None),
     }
+}
+
+fn push_call(
+    reader: &mut Reader<'_>,
+    role: Role,
+    call: &Node<'_, '_>,
+    text: Option<Node<'_, '_>>,
+) -> Result<(), ViewError> {
+    let text = text.map(|text| text.string_span()).transpose()?;
     reader.push(role, BlockKind::ToolUse, call.span(), text);
+    Ok(())
+}
+
+/// The tools on offer, also as `functions`, their name of old.
+fn read_tools(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), ViewError> {
+    let [tools, functions, choice, function_call] =
+        root.fields(["tools", "functions", "tool_choice", "function_call"])?;
+    for tools in [tools, functions].into_iter().flatten() {
+        view.tools.extend(content::tools(&tools)?);
+    }
+    if let Some(function_call) = function_call {
+        view.tool_choice = content::function_call(&function_call)?;
+    }
+    if let Some(choice) = choice {
+        view.tool_choice = content::tool_choice(&choice)?;
+    }
     Ok(())
 }
 

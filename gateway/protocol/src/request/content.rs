@@ -76,7 +76,8 @@ impl Reader<'_> {
         let kind = part.require(kind, "type", "a string")?.string()?;
         let cache_control = cache_control.is_some();
         let (kind, text) = match kind.as_ref() {
-            "tool_result" => {
+            // Results do not nest; one within another is a part like any other.
+            "tool_result" if role != Role::Tool => {
                 self.tool_result(part, content.as_ref())?;
                 if let Some(last) = self.blocks.last_mut() {
                     last.cache_control |= cache_control;
@@ -158,6 +159,9 @@ pub(super) fn tools(node: &Node<'_, '_>) -> Result<Vec<Tool>, ViewError> {
         .map(|tool| {
             let [name, kind, cache_control, function, custom] =
                 tool.fields(["name", "type", "cache_control", "function", "custom"])?;
+            if function.is_some() && custom.is_some() {
+                return Err(tool.conflict("function", "custom"));
+            }
             let wrapped = match function.or(custom) {
                 Some(definition) => {
                     let [name] = definition.fields(["name"])?;
@@ -211,4 +215,14 @@ pub(super) fn tool_choice(node: &Node<'_, '_>) -> Result<ToolChoice, ViewError> 
         "required" | "any" => ToolChoice::Required,
         _ => ToolChoice::Named,
     })
+}
+
+/// What chat completions had before tool choices: a word, or the name of a function.
+pub(super) fn function_call(node: &Node<'_, '_>) -> Result<ToolChoice, ViewError> {
+    if node.kind() == JsonKind::Object {
+        let [name] = node.fields(["name"])?;
+        node.require(name, "name", "a function name")?.string()?;
+        return Ok(ToolChoice::Named);
+    }
+    tool_choice(node)
 }

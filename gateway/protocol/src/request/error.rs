@@ -16,6 +16,14 @@ pub enum ViewError {
         /// The first byte of the second value.
         offset: usize,
     },
+    /// A key that is read stands there in another letter case, which some readers take for the same.
+    #[error("{path}: key in another letter case at byte {offset}")]
+    LetterCase {
+        /// Where in the request, as it should be spelled.
+        path: String,
+        /// The first byte of its value.
+        offset: usize,
+    },
     /// Something required is absent or `null`.
     #[error("{path}: missing, expected {expected}")]
     Missing {
@@ -52,6 +60,7 @@ impl ViewError {
         match self {
             Self::Json(_) => None,
             Self::DuplicateKey { path, .. }
+            | Self::LetterCase { path, .. }
             | Self::Missing { path, .. }
             | Self::Unexpected { path, .. }
             | Self::Conflict { path, .. } => Some(path),

@@ -123,8 +123,8 @@ impl<'d> Node<'d, '_> {
         })
     }
 
-    /// The members with these keys, `null` as absent. One that stands twice is a fault; members with
-    /// other keys are not looked at.
+    /// The members with these keys, `null` as absent. One that stands twice is a fault, also in another
+    /// letter case; members with other keys are not looked at.
     pub(super) fn fields<const N: usize>(
         &self,
         keys: [&'static str; N],
@@ -137,6 +137,14 @@ impl<'d> Node<'d, '_> {
         let mut seen = [false; N];
         for (name, value) in members {
             let Some(slot) = keys.iter().position(|key| *key == name) else {
+                let is_ascii = name.is_ascii();
+                let meant = |key: &&&str| match is_ascii {
+                    true => name.eq_ignore_ascii_case(key),
+                    false => folds_to(&name, key),
+                };
+                if let Some(key) = keys.iter().find(meant) {
+                    return Err(self.child(Step::Key(key), value).letter_case());
+                }
                 continue;
             };
             let field = self.child(Step::Key(keys[slot]), value);
@@ -150,6 +158,13 @@ impl<'d> Node<'d, '_> {
 
     fn duplicate(&self) -> ViewError {
         ViewError::DuplicateKey {
+            path: self.path.to_string(),
+            offset: self.span().start,
+        }
+    }
+
+    fn letter_case(&self) -> ViewError {
+        ViewError::LetterCase {
             path: self.path.to_string(),
             offset: self.span().start,
         }
@@ -247,4 +262,15 @@ impl<'d> Node<'d, '_> {
             _ => self.unexpected(expected),
         }
     }
+}
+
+/// Whether readers that match keys in any letter case, as Go's and .NET's do, take `name` for `key`,
+/// which is lower-case ASCII.
+fn folds_to(name: &str, key: &str) -> bool {
+    let fold = |character: char| match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    name.chars().map(fold).eq(key.chars())
 }

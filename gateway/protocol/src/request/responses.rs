@@ -119,16 +119,25 @@ fn read_item(reader: &mut Reader<'_>, item: &Node<'_, '_>) -> Result<(), ViewErr
         reader.push(Role::Tool, BlockKind::Image, item.span(), None);
         return Ok(());
     }
+    if let "additional_tools" | "tool_search_output" = kind.as_ref() {
+        let role = match role {
+            Some(role) => Role::of(&role.string()?),
+            None if kind == "additional_tools" => Role::System,
+            None => Role::Tool,
+        };
+        reader.push(role, BlockKind::Tools, item.span(), None);
+        return Ok(());
+    }
     if kind.ends_with("_output") {
         return read_output(reader, item, output.as_ref());
     }
-    let (role, kind) = kind_of(&kind);
-    let text = match kind {
-        BlockKind::ToolUse => arguments
-            .or(input)
-            .filter(|text| text.kind() == JsonKind::String),
+    let text = match kind.as_ref() {
+        "function_call" => arguments,
+        "custom_tool_call" => input,
         _ => None,
     };
+    let text = text.filter(|text| text.kind() == JsonKind::String);
+    let (role, kind) = kind_of(&kind);
     reader.push(role, kind, item.span(), text.map(|text| text.span()));
     Ok(())
 }
@@ -157,11 +166,10 @@ fn is_content(output: &Node<'_, '_>) -> bool {
     let Ok(mut parts) = output.elements("an array") else {
         return false;
     };
-    parts.all(|part| {
-        matches!(
-            part.fields(["type"]),
-            Ok([Some(_)]) | Err(ViewError::DuplicateKey { .. })
-        )
+    parts.all(|part| match part.fields(["type"]) {
+        Ok([kind]) => kind.is_some(),
+        // A fault of the key is for the reader of the part to tell.
+        Err(fault) => !matches!(fault, ViewError::Unexpected { .. }),
     })
 }
 

@@ -1,3 +1,5 @@
+mod smuggling;
+
 use std::fmt::Write as _;
 
 use bytes::Bytes;
@@ -417,6 +419,56 @@ fn tool_choices_of_every_spelling() {
 }
 
 #[test]
+fn functions_are_the_tools_of_old() {
+    let with = |members: &str| {
+        chat(&format!(
+            r#"{{"model":"a","messages":[{{"role":"user","content":"a"}}],"functions":[{{"name":"f","parameters":{{}}}}],{members}}}"#
+        ))
+    };
+    for (members, expected) in [
+        (r#""function_call":{"name":"f"}"#, ToolChoice::Named),
+        (r#""function_call":"none""#, ToolChoice::None),
+        (r#""function_call":"auto""#, ToolChoice::Auto),
+        (r#""function_call":null"#, ToolChoice::Auto),
+        (
+            r#""function_call":"auto","tool_choice":"required""#,
+            ToolChoice::Required,
+        ),
+    ] {
+        let view = with(members);
+        assert_eq!(view.tool_choice, expected, "{members}");
+        assert_eq!(view.tools.len(), 1);
+        assert_eq!(view.tools[0].name, "f");
+    }
+    let view = with(r#""tools":[{"type":"function","function":{"name":"t"}}]"#);
+    let names: Vec<_> = view.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["t", "f"]);
+    let messages = r#""model":"a","messages":[{"role":"user","content":"a"}]"#;
+    insta::assert_snapshot!(faults(Endpoint::ChatCompletions, &[
+        &format!(r#"{{{messages},"function_call":{{}}}}"#),
+        &format!(r#"{{{messages},"function_call":7}}"#),
+        &format!(r#"{{{messages},"functions":[{{}}]}}"#),
+        &format!(r#"{{{messages},"functions":{{}}}}"#),
+    ]), @r"
+    function_call.name: missing, expected a function name
+    function_call: expected a string or an object, found a number at byte 72
+    functions[0].name: missing, expected a tool name
+    functions: expected an array of tools, found an object at byte 68
+    ");
+}
+
+#[test]
+fn a_function_call_of_old_is_a_call() {
+    let body = r#"{"model":"a","messages":[
+        {"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},
+        {"role":"function","name":"f","content":"done"}]}"#;
+    insta::assert_snapshot!(summary(&chat(body), body), @r#"
+    messages[0] Assistant ToolUse Some("{}")
+    messages[1] Tool ToolResult Some("done")
+    "#);
+}
+
+#[test]
 fn response_formats_of_every_protocol() {
     let messages = r#""model":"a","messages":[{"role":"user","content":"a"}]"#;
     for (endpoint, members, expected) in [
@@ -505,6 +557,44 @@ fn items_of_every_kind_have_their_place() {
     input[5] Other Reference None
     input[6] Assistant RedactedThinking None
     input[7] Other Other None
+    "#);
+}
+
+#[test]
+fn items_of_the_newest_codex_have_their_place() {
+    let body = r#"{"model":"a","input":[
+        {"type":"additional_tools","id":"at","role":"developer","tools":[{"type":"namespace","name":"functions","tools":[{"type":"custom","name":"exec"}]}]},
+        {"type":"additional_tools","tools":[]},
+        {"type":"message","role":"developer","content":[{"type":"input_text","text":"brief"}]},
+        {"type":"custom_tool_call","call_id":"c","name":"exec","namespace":"functions","input":"ls"},
+        {"type":"custom_tool_call_output","call_id":"c","output":"a.rs"},
+        {"type":"custom_tool_call_output","call_id":"c","output":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"x"}]},
+        {"type":"tool_search_output","call_id":"d","execution":"client","tools":[{"type":"namespace","name":"n"}]}]}"#;
+    let view = parse(Endpoint::Responses, body).unwrap();
+    insta::assert_snapshot!(summary(&view, body), @r#"
+    input[0] System Tools None
+    input[1] System Tools None
+    input[2].content[0] System Text Some("brief")
+    input[3] Assistant ToolUse Some("ls")
+    input[4] Tool ToolResult Some("a.rs")
+    input[5].content[0] Tool ToolResult Some("a")
+    input[5].content[1] Tool Image None
+    input[6] Tool Tools None
+    "#);
+    // They stand in the input and not where tools are offered from the start.
+    assert!(view.tools.is_empty());
+}
+
+#[test]
+fn instructions_amid_messages_are_the_operators() {
+    let body = r#"{"model":"a","messages":[{"role":"user","content":"a"},
+        {"role":"system","content":"b"},
+        {"role":"system","content":[{"type":"text","text":"c","cache_control":{"type":"ephemeral"}}]}]}"#;
+    let view = parse(Endpoint::Messages, body).unwrap();
+    insta::assert_snapshot!(summary(&view, body), @r#"
+    messages[0] User Text Some("a")
+    messages[1] System Text Some("b")
+    messages[2].content[0] System Text Some("c") *
     "#);
 }
 

@@ -121,6 +121,41 @@ fn frames_within_a_chunk_are_not_copied() {
 }
 
 #[test]
+fn a_large_event_in_small_chunks_is_copied_a_few_times_and_then_let_go() {
+    const SIZE: usize = 1 << 20;
+    let mut decoder = Decoder::new();
+    let mut moves = 0;
+    let mut capacity = 0;
+    let byte = Bytes::from_static(b"data");
+    for at in 0..SIZE {
+        let at = at % byte.len();
+        decoder.push(byte.slice(at..=at));
+        assert_eq!(decoder.next_frame(), None);
+        moves += usize::from(decoder.held.capacity() != capacity);
+        capacity = decoder.held.capacity();
+    }
+    assert_eq!(decoder.partial_len(), SIZE);
+    // Growth doubles, so all moves together copy less than the event twice.
+    assert!(moves <= 20 && capacity <= 2 * SIZE, "{moves} {capacity}");
+    decoder.push(Bytes::from_static(b"\n\ndata: 2"));
+    assert_eq!(decoder.next_frame().unwrap().raw.len(), SIZE + 2);
+    assert_eq!(decoder.next_frame(), None);
+    assert_eq!(decoder.partial_len(), 7);
+    assert!(decoder.held.capacity() < 1024);
+}
+
+#[test]
+fn floods_of_lines_and_frames_are_passed_once() {
+    const LINES: usize = 300_000;
+    let (frames, _) = decode(&["data\n".repeat(LINES).as_bytes(), b"\n"]);
+    assert_eq!(frames.len(), 1);
+    assert_eq!(frames[0].event.as_ref().unwrap().data.len(), LINES - 1);
+    let (frames, tail) = decode(&["\n".repeat(LINES).as_bytes()]);
+    assert_eq!((frames.len(), tail.len()), (LINES, 0));
+    assert!(frames.iter().all(|frame| frame.event.is_none()));
+}
+
+#[test]
 fn what_is_written_reads_back() {
     assert_eq!(
         encode_event(Some("ping"), "{}"),

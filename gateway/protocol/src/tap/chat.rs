@@ -1,6 +1,6 @@
 //! Answers of chat completions.
 
-use super::{Outcome, Progress, StopReason, has_text, present};
+use super::{Outcome, Progress, StopReason, has_text};
 use crate::json::Value;
 
 /// Members of a delta that carry a part of the answer as text.
@@ -27,7 +27,7 @@ impl Choices {
 }
 
 pub(super) fn event(outcome: &mut Outcome, choices: &mut Choices, chunk: Value<'_>) -> Progress {
-    if present(chunk, "error").is_some() {
+    if chunk.non_null("error").is_some() {
         outcome.has_error = true;
         return Progress::Error;
     }
@@ -35,6 +35,9 @@ pub(super) fn event(outcome: &mut Outcome, choices: &mut Choices, chunk: Value<'
     let mut progress = if outcome.account(chunk.get("usage")) {
         Progress::UsageOnly
     } else {
+        // Moonshot tells it within the choice.
+        let first = elements(chunk, "choices").next();
+        outcome.account(first.and_then(|choice| choice.get("usage")));
         Progress::Other
     };
     for choice in elements(chunk, "choices") {
@@ -61,7 +64,7 @@ pub(super) fn body(outcome: &mut Outcome, completion: Value<'_>) {
 
 fn carries_content(delta: Value<'_>) -> bool {
     TEXTS.iter().any(|key| has_text(delta.get(key)))
-        || STRUCTURES.iter().any(|key| present(delta, key).is_some())
+        || STRUCTURES.iter().any(|key| delta.non_null(key).is_some())
 }
 
 fn finish_reason(choice: Value<'_>) -> Option<StopReason> {

@@ -1,6 +1,6 @@
 //! Answers of the messages API.
 
-use super::{Outcome, Progress, StopReason, present};
+use super::{Outcome, Progress, StopReason};
 use crate::json::Value;
 
 pub(super) fn event(outcome: &mut Outcome, event: Value<'_>) -> Progress {
@@ -26,7 +26,7 @@ pub(super) fn event(outcome: &mut Outcome, event: Value<'_>) -> Progress {
             Progress::Terminal
         }
         Some("error") => error(outcome),
-        None if present(event, "error").is_some() => error(outcome),
+        None if event.non_null("error").is_some() => error(outcome),
         _ => Progress::Other,
     }
 }

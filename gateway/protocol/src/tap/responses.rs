@@ -1,13 +1,13 @@
 //! Answers of the responses API.
 
-use super::{Outcome, Progress, StopReason, present};
+use super::{Outcome, Progress, StopReason};
 use crate::json::Value;
 
 pub(super) fn event(outcome: &mut Outcome, event: Value<'_>) -> Progress {
     let kind = event.get("type").and_then(|kind| kind.as_str());
     let Some(kind) = kind else {
         // OpenAI-compatible servers report some errors in the shape of a body.
-        return match present(event, "error") {
+        return match event.non_null("error") {
             Some(_) => error(outcome),
             None => Progress::Other,
         };

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::json::JsonErrorKind;
 
 fn event(data: &str) -> Event {
     Event {
@@ -75,6 +76,125 @@ fn usage_after_the_end_still_counts_and_is_not_added_up() {
     assert_eq!(progress, [Delta, Delta, Terminal, UsageOnly]);
     let usage = tap.usage().unwrap();
     assert_eq!((usage.fresh_input, usage.output), (5, 3));
+}
+
+#[test]
+fn usage_within_the_choice_is_read() {
+    let (tap, progress) = watch(
+        Endpoint::ChatCompletions,
+        r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}
+        {"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":8,"completion_tokens":2,"cached_tokens":6}}]}
+        [DONE]"#,
+    );
+    assert_eq!(progress, [Delta, Other, Terminal]);
+    let usage = tap.usage().unwrap();
+    assert_eq!(
+        (usage.fresh_input, usage.cache_read, usage.output),
+        (2, 6, 2)
+    );
+    // Where the chunk itself tells usage, that is the whole.
+    let (tap, _) = watch(
+        Endpoint::ChatCompletions,
+        r#"{"choices":[{"index":0,"usage":{"prompt_tokens":1}}],"usage":{"prompt_tokens":9}}"#,
+    );
+    assert_eq!(tap.usage().unwrap().fresh_input, 9);
+}
+
+#[test]
+fn a_number_that_cannot_be_gone_on_from_is_not_kept() {
+    let (tap, _) = watch(
+        Endpoint::Responses,
+        r#"{"type":"a","sequence_number":4}
+        {"type":"a","sequence_number":18446744073709551615}
+        {"type":"a","sequence_number":-1}"#,
+    );
+    assert_eq!(tap.last_sequence(), Some(4));
+}
+
+#[test]
+fn stop_reasons_have_labels() {
+    use StopReason::{EndTurn, MaxTokens, Other, Pause, Refusal, StopSequence, ToolUse};
+    let labels = [
+        EndTurn,
+        MaxTokens,
+        StopSequence,
+        ToolUse,
+        Refusal,
+        Pause,
+        Other,
+    ]
+    .map(StopReason::as_str);
+    assert_eq!(
+        labels,
+        [
+            "end_turn",
+            "max_tokens",
+            "stop_sequence",
+            "tool_use",
+            "refusal",
+            "pause",
+            "other"
+        ]
+    );
+}
+
+/// A list of so many zeros.
+fn zeros(count: usize) -> String {
+    format!("[0{}]", ",0".repeat(count - 1))
+}
+
+#[test]
+fn numbers_by_the_million_are_passed_over() {
+    let many = zeros(2_000_000);
+    let embedded = format!(
+        r#"{{"data":[{{"embedding":{many}}}],"usage":{{"prompt_tokens":8,"prompt_tokens_details":{{"cached_tokens":3}}}}}}"#
+    );
+    let outcome = body_tap(Endpoint::Embeddings, embedded.as_bytes()).unwrap();
+    let usage = outcome.usage().unwrap();
+    assert_eq!((usage.fresh_input, usage.cache_read), (5, 3));
+    let with_logprobs = format!(
+        r#"{{"choices":[{{"finish_reason":"stop","logprobs":{{"content":[{{"top_logprobs":{many}}}]}}}}]}}"#
+    );
+    let outcome = body_tap(Endpoint::ChatCompletions, with_logprobs.as_bytes()).unwrap();
+    assert_eq!(outcome.stop_reason, Some(StopReason::EndTurn));
+}
+
+#[test]
+fn numbers_by_the_million_where_they_would_be_read_are_refused() {
+    let many = zeros(1_000_000);
+    for body in [
+        many.clone(),
+        format!(r#"{{"data":{many}}}"#),
+        format!(r#"{{"response":{{"output":{many}}}}}"#),
+    ] {
+        let mut tap = StreamTap::new(Endpoint::Responses);
+        for refused in [
+            body_tap(Endpoint::Embeddings, body.as_bytes()).map(|_| ()),
+            tap.observe(&event(&body)).map(|_| ()),
+        ] {
+            let Err(TapError::NotJson(error)) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(error.kind, JsonErrorKind::TooManyValues);
+        }
+    }
+    let deep = "[".repeat(1_000_000);
+    assert!(body_tap(Endpoint::Responses, deep.as_bytes()).is_err());
+}
+
+#[test]
+fn the_deepest_usage_is_within_what_is_kept() {
+    let details = r#"{"input_tokens":9,"input_tokens_details":{"cache_write_tokens_details":{"ttl_12h_tokens":4}}}"#;
+    let (tap, _) = watch(
+        Endpoint::Responses,
+        &format!(r#"{{"type":"response.completed","response":{{"usage":{details}}}}}"#),
+    );
+    assert_eq!(tap.usage().unwrap().cache_write_1h, 4);
+    let (tap, _) = watch(
+        Endpoint::ChatCompletions,
+        r#"{"choices":[{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}}}]}"#,
+    );
+    assert_eq!(tap.usage().unwrap().cache_read, 4);
 }
 
 #[test]

@@ -194,6 +194,30 @@ fn a_count_never_wraps() {
 }
 
 #[test]
+fn parts_are_no_more_than_their_whole() {
+    let usage = openai(
+        r#"{"prompt_tokens":5,"completion_tokens":3,
+            "prompt_tokens_details":{"audio_tokens":18446744073709551615},
+            "completion_tokens_details":{"audio_tokens":9,"reasoning_tokens":9}}"#,
+    );
+    let usage = usage.unwrap();
+    assert_eq!((usage.audio_input, usage.audio_output), (5, 3));
+    assert_eq!(usage.reasoning, 3);
+    let writes = anthropic(
+        r#"{"input_tokens":18446744073709551615,"cache_read_input_tokens":18446744073709551615,
+            "cache_creation_input_tokens":18446744073709551615,
+            "cache_creation":{"ephemeral_5m_input_tokens":18446744073709551615,"ephemeral_1h_input_tokens":7}}"#,
+    );
+    assert_eq!(writes.unwrap().input(), u64::MAX);
+}
+
+#[test]
+fn a_total_alone_says_nothing_of_the_output() {
+    let usage = openai(r#"{"completion_tokens":5,"total_tokens":900}"#).unwrap();
+    assert_eq!((usage.input(), usage.output), (0, 5));
+}
+
+#[test]
 fn later_anthropic_reports_override_field_by_field() {
     let mut sum = report(
         Dialect::Anthropic,

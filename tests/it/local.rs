@@ -1,0 +1,60 @@
+//! The model in the process, as far as a gateway without its weights goes. What it says is tested with the SDKs.
+
+use insta::assert_snapshot;
+use skinflint_tests::{FakeProvider, Gateway};
+
+use crate::{
+    api::Api,
+    told::{header, told},
+};
+
+/// A call for the local model.
+fn ask(gateway: &Gateway, api: Api) -> reqwest::RequestBuilder {
+    let mut body = api.body(true);
+    body["model"] = "gemma-3-270m".into();
+    gateway.post(api.path(), body.to_string())
+}
+
+#[tokio::test]
+async fn weights_that_are_not_there_are_told_and_stop_nobody_else() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::builder(&provider)
+        .field("local", "enabled", "true")
+        .arguments(&["--models", "no-such-folder"])
+        .start()
+        .await;
+    let response = ask(&gateway, Api::Chat).send().await.unwrap();
+    assert_ne!(header(&response, "retry-after"), "");
+    assert_snapshot!(told(response).await, @r#"503 {"error":{"message":"The local model is not loaded; `skinflint models pull` fetches its weights.","type":"server_error","param":null,"code":"local_model_unavailable"}}"#);
+    assert_snapshot!(told(ask(&gateway, Api::Messages).send().await.unwrap()).await, @r#"503 {"type":"error","error":{"type":"overloaded_error","message":"The local model is not loaded; `skinflint models pull` fetches its weights."},"request_id":"[id]"}"#);
+    let other = gateway.post("/v1/messages", Api::Messages.text(false));
+    assert_eq!(other.send().await.unwrap().status(), 200);
+    assert_eq!(provider.exchanges().len(), 1);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_model_is_told_and_stops_nobody_else() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::builder(&provider)
+        .field("local", "enabled", "true")
+        .field("local", "model", "\"broken.gguf\"")
+        .field("local", "name", "\"gemma-3-270m\"")
+        .file("broken.gguf", "GGUF\u{3}\0\0\0 and then nothing")
+        .start()
+        .await;
+    let told = told(ask(&gateway, Api::Responses).send().await.unwrap()).await;
+    assert!(told.starts_with("503 "), "{told}");
+    assert!(told.contains("local_model_unavailable"), "{told}");
+    let other = gateway.post("/v1/messages", Api::Messages.text(false));
+    assert_eq!(other.send().await.unwrap().status(), 200);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_local_model_that_is_switched_off_is_unknown() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::start(&provider).await;
+    assert_snapshot!(told(ask(&gateway, Api::Chat).send().await.unwrap()).await, @r#"404 {"error":{"message":"The model `gemma-3-270m` is not in the gateway's table; `GET /v1/models` lists what is.","type":"not_found_error","param":"model","code":"model_not_found"}}"#);
+    gateway.finish().await;
+}

@@ -1,0 +1,109 @@
+"""A gateway between the official SDKs and the fake provider, and one in front of the local model."""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import anthropic
+import openai
+import pytest
+
+from processes import GATEWAY, PATIENCE, Gateway, Provider, binary
+
+CONFIG = """
+[listen]
+calls = "127.0.0.1:0"
+admin = "127.0.0.1:0"
+[timeouts]
+idle = "500ms"
+first_byte = "2s"
+[local]
+enabled = false
+[[upstream]]
+name = "fake-openai"
+protocol = "openai"
+base_url = "{url}"
+api_key_env = "FAKE_OPENAI_KEY"
+[[upstream]]
+name = "fake-anthropic"
+protocol = "anthropic"
+base_url = "{url}"
+api_key_env = "FAKE_ANTHROPIC_KEY"
+[[model]]
+name = "gpt-*"
+upstream = "fake-openai"
+[[model]]
+name = "text-embedding-*"
+upstream = "fake-openai"
+[[model]]
+name = "claude-*"
+upstream = "fake-anthropic"
+"""
+
+LOCAL_CONFIG = """
+[listen]
+calls = "127.0.0.1:0"
+admin = "127.0.0.1:0"
+"""
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory):
+    provider = Provider(tmp_path_factory.mktemp("provider"))
+    yield provider
+    provider.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(provider, tmp_path_factory):
+    keys = {"FAKE_OPENAI_KEY": "upstream-openai", "FAKE_ANTHROPIC_KEY": "upstream-anthropic"}
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), CONFIG.format(url=provider.url), keys)
+    yield gateway
+    assert gateway.stop() == 0
+    assert not [line for line in gateway.lines if "panicked at" in line]
+
+
+@pytest.fixture
+def openai_client(gateway):
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key="sk-client", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def anthropic_client(gateway):
+    with anthropic.Anthropic(base_url=gateway.url, api_key="sk-ant-client", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def script():
+    """Headers that make the fake provider answer by a script."""
+    return lambda **script: {"x-fake-script": json.dumps(script)}
+
+
+@pytest.fixture(scope="session")
+def local_gateway(tmp_path_factory):
+    """A gateway on its defaults: the local model alone."""
+    listed = subprocess.run([binary(*GATEWAY), "models", "list"], capture_output=True, text=True, check=True)
+    weights = listed.stdout.splitlines()[0].split("  ")[-1]
+    if weights == "not here":
+        pytest.skip("the local model's weights are not here: run `make weights`")
+    models = ["--models", str(Path(weights).parent)]
+    gateway = Gateway(tmp_path_factory.mktemp("local"), LOCAL_CONFIG, arguments=models)
+    _wait_until_ready(gateway)
+    yield gateway
+    assert gateway.stop() == 0
+
+
+def _wait_until_ready(gateway):
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(gateway.admin + "/readyz"):
+                return
+        except urllib.error.HTTPError as error:
+            assert time.monotonic() < deadline, error.read()
+        time.sleep(0.02)
