@@ -57,6 +57,11 @@ pub enum Source {
     File(PathBuf),
 }
 
+/// A field whose value turned out to be wrong only when it was used; names file, line and field.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct FieldFault(String);
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -78,6 +83,23 @@ struct Raw {
 /// Folder of tenant files when the configuration names none.
 const DEFAULT_POLICIES: &str = "policies";
 
+// === impl Source ===
+
+impl Source {
+    /// The error of a field whose value turned out to be wrong only when it was used.
+    pub fn fault(&self, field: &str, message: &str) -> FieldFault {
+        let invalid = Invalid::new(field, message);
+        let told = match self {
+            Self::Defaults => format!("`{field}`: {message}"),
+            Self::File(path) => match file::Source::read(path) {
+                Ok(source) => source.locate(invalid).to_string(),
+                Err(unreadable) => unreadable.to_string(),
+            },
+        };
+        FieldFault(told)
+    }
+}
+
 // === impl Config ===
 
 impl Config {
@@ -91,6 +113,10 @@ impl Config {
                 .as_deref()
                 .unwrap_or(Path::new(DEFAULT_POLICIES)),
         );
+        if raw.policies.is_some() && !policies.is_dir() {
+            let message = format!("no folder `{}`", policies.display());
+            return Err(source.locate(Invalid::new("policies", message)));
+        }
         let tenants = if raw.policies.is_some() || policies.is_dir() {
             Tenants::load(&policies)?
         } else {

@@ -10,8 +10,8 @@ mod tenant;
 mod units;
 
 pub use config::{
-    AdminAccess, Config, Limits, Listen, Local, LocalModel, ModelEntry, ModelTable, ModelTarget,
-    Source, Timeouts, Transport, Upstream, UpstreamProtocol, Weights,
+    AdminAccess, Config, FieldFault, Limits, Listen, Local, LocalModel, ModelEntry, ModelTable,
+    ModelTarget, Source, Timeouts, Transport, Upstream, UpstreamProtocol, Weights,
 };
 pub use file::{FileError, Invalid};
 pub use folder::{EditError, PolicyFolder};

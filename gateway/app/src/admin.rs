@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use skinflint_policies::AdminAccess;
 use subtle::ConstantTimeEq;
 
-use crate::{drain::Drain, local::LocalEngine, metrics};
+use crate::{drain::Drain, local::LocalEngine, metrics, this_machine};
 
 /// What the admin pages read.
 #[derive(Debug)]
@@ -83,17 +83,20 @@ async fn page_of_metrics(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 async fn authorize(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    if let AdminAccess::Token(token) = &admin.access {
-        let presented = request
-            .headers()
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        let expected = token.expose_secret().as_bytes();
-        let known = presented.is_some_and(|presented| presented.ct_eq(expected).into());
-        if !known {
-            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-            return (StatusCode::UNAUTHORIZED, challenge, "a token is needed\n").into_response();
-        }
+    let AdminAccess::Token(token) = &admin.access else {
+        return match this_machine::refuse_others(request.uri(), request.headers()) {
+            Ok(()) => next.run(request).await,
+            Err(error) => (StatusCode::FORBIDDEN, format!("{error}\n")).into_response(),
+        };
+    };
+    let presented = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let expected = token.expose_secret().as_bytes();
+    if presented.is_some_and(|presented| presented.ct_eq(expected).into()) {
+        return next.run(request).await;
     }
-    next.run(request).await
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, challenge, "a token is needed\n").into_response()
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use http::HeaderMap;
 use skinflint_policies::TenantId;
-use skinflint_protocol::{RequestView, Role};
+use skinflint_protocol::{Block, RequestView, Role, Source};
 
 pub(crate) use self::label::Label;
 
@@ -112,11 +112,16 @@ fn fingerprint(tenant: &TenantId, request: Option<(&RequestView, &[u8])>) -> Lab
             .iter()
             .find(|block| block.role == Role::User)
             .map(|block| block.message);
-        let beginning = view.blocks.iter().filter(|block| {
-            block.role == Role::System
-                || (block.role == Role::User && Some(block.message) == first_user)
-        });
-        for block in beginning {
+        // Some clients add system messages along the way; those are not the beginning.
+        let opens = |block: &Block| match block.role {
+            Role::System => {
+                matches!(block.source, Source::System | Source::Instructions)
+                    || first_user.is_none_or(|first| block.message < first)
+            }
+            Role::User => Some(block.message) == first_user,
+            _ => false,
+        };
+        for block in view.blocks.iter().filter(|block| opens(block)) {
             // The text and not the block: a cache mark moves from turn to turn.
             part(&body[block.text.clone().unwrap_or_else(|| block.span.clone())]);
         }

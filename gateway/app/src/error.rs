@@ -145,6 +145,9 @@ pub(crate) enum UpstreamFault {
     /// The response is not what its endpoint answers with.
     #[error(transparent)]
     Garbage(#[from] TapError),
+    /// The response sends the client elsewhere; its SDK would go there, with its key.
+    #[error("the answer is a redirect ({0})")]
+    Redirect(http::StatusCode),
     /// The response has another media type than was asked for.
     #[error("the answer is `{0}`, not JSON and no event stream")]
     MediaType(String),
@@ -221,7 +224,9 @@ impl UpstreamFault {
             Self::Send(SendError::Broken(_)) | Self::Body(BodyError::Broken(_)) | Self::CutOff => {
                 "upstream_broken"
             }
-            Self::Garbage(_) | Self::MediaType(_) | Self::TooLarge { .. } => "upstream_garbage",
+            Self::Garbage(_) | Self::MediaType(_) | Self::Redirect(_) | Self::TooLarge { .. } => {
+                "upstream_garbage"
+            }
             Self::Stopping => "stopping",
         }
     }

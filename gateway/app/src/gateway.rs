@@ -5,7 +5,7 @@ use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use skinflint_policies::{Config, Transport};
+use skinflint_policies::{Config, FieldFault};
 use skinflint_upstream::{BuildError, InFlight, Provider};
 use tower::{Service, ServiceExt};
 
@@ -20,7 +20,7 @@ use crate::{
     rungs::{LocalRung, ModelList, Rungs, UpstreamRung},
     serve::Listener,
     stack::{CallService, Parts, stack},
-    tls::{self, TlsError},
+    tls,
 };
 
 /// A gateway that is bound to its addresses and not yet serving.
@@ -31,6 +31,8 @@ pub struct Gateway {
     service: CallService,
     pages: axum::Router,
     drain: Drain,
+    /// Of the admin side, which goes on saying that the gateway is stopping until it has stopped.
+    admin_drain: Drain,
     local: LocalEngine,
     deadline: Duration,
 }
@@ -50,8 +52,8 @@ pub enum StartError {
         source: io::Error,
     },
     /// The certificate or its key cannot be used.
-    #[error("listen.tls: {0}")]
-    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Tls(#[from] FieldFault),
     /// A provider's client cannot be made.
     #[error(transparent)]
     Upstream(#[from] BuildError),
@@ -75,14 +77,12 @@ impl Gateway {
             models: table,
             local,
             tenants,
-            ..
+            source,
+            policies: _,
         } = config;
-        let drain = Drain::default();
-        let tls = match &listen.transport {
-            Transport::Plain => None,
-            Transport::Tls { cert, key } => Some(tls::server_config(cert, key)?),
-        };
-        let bind = async |listener, address, tls| {
+        let (drain, admin_drain) = (Drain::default(), Drain::default());
+        let tls = tls::of(&listen, &source)?;
+        let bind = async |listener, address, tls, drain: &Drain| {
             Listener::bind(address, tls, &limits, &timeouts, drain.clone())
                 .await
                 .map_err(|source| StartError::Bind {
@@ -91,8 +91,8 @@ impl Gateway {
                     source,
                 })
         };
-        let calls = bind("calls", listen.calls, tls).await?;
-        let admin = bind("admin", listen.admin, None).await?;
+        let calls = bind("calls", listen.calls, tls, &drain).await?;
+        let admin = bind("admin", listen.admin, None, &admin_drain).await?;
 
         let in_flight = InFlight::default();
         let providers = upstreams
@@ -129,6 +129,7 @@ impl Gateway {
             service,
             pages,
             drain,
+            admin_drain,
             local,
             deadline: timeouts.drain,
         })
@@ -144,10 +145,14 @@ impl Gateway {
         for (listener, name) in [(&self.calls, "calls"), (&self.admin, "admin")] {
             tracing::info!(listener = name, addr = %listener.address()?, "listening");
         }
-        let admin = self.admin.run(pages(self.pages));
-        let calls = self.calls.run(self.service);
-        tokio::join!(admin, calls);
-        let finished = self.drain.finished(self.deadline, GRACE).await;
+        let calls = async {
+            self.calls.run(self.service).await;
+            let finished = self.drain.finished(self.deadline, GRACE).await;
+            self.admin_drain.start();
+            finished
+        };
+        let (finished, ()) = tokio::join!(calls, self.admin.run(pages(self.pages)));
+        self.admin_drain.finished(GRACE, Duration::ZERO).await;
         self.local.stop();
         if finished {
             tracing::info!("stopped");

@@ -21,6 +21,7 @@ mod rungs;
 mod serve;
 mod stack;
 mod surface;
+mod this_machine;
 mod tls;
 
 pub use gateway::{Gateway, StartError};

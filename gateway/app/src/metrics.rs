@@ -131,7 +131,7 @@ impl prometheus_client::collector::Collector for UpstreamCalls {
             i64::try_from(self.0.count()).unwrap_or(i64::MAX),
         );
         let encoder = encoder.encode_descriptor(
-            "skinflint_upstream_calls_in_flight",
+            "upstream_calls_in_flight",
             "Calls that a provider may still be working on",
             None,
             gauge.metric_type(),

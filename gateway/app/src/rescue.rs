@@ -2,9 +2,9 @@
 //!
 //! A client is told what it can act on. What lies behind a failure of ours or of a provider's goes into the receipt, not into the body.
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use skinflint_local_model::GenerateError;
-use skinflint_protocol::{Dialect, ErrorBody, ErrorKind};
+use skinflint_protocol::{Dialect, ErrorBody, ErrorKind, ViewError};
 use skinflint_upstream::{BodyError, SendError};
 
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) struct Told {
     pub retry_after: Option<u64>,
 }
 
+/// The id of a call, on every answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-skinflint-request-id");
 /// Overload passes within moments.
 const OVERLOAD_RETRY_SECONDS: u64 = 1;
 /// Loading a model takes seconds; its weights may have to be fetched first.
@@ -40,6 +42,9 @@ pub(crate) fn respond(error: &CallError, dialect: Dialect, id: RequestId) -> Res
     let mut response = Response::new(full(body.to_body(dialect)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
@@ -71,12 +76,7 @@ pub(crate) fn tell(error: &CallError) -> Told {
         .retry_after(OVERLOAD_RETRY_SECONDS),
         CallError::Access(access) => tell_access(access),
         CallError::Read(read) => tell_read(read),
-        CallError::View(view) => Told::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            sentence(view),
-        )
-        .param(view.path()),
+        CallError::View(view) => tell_view(view),
         CallError::UnknownEndpoint { allowed: Some(_) } => Told::new(
             StatusCode::METHOD_NOT_ALLOWED,
             ErrorKind::InvalidRequest,
@@ -108,6 +108,15 @@ pub(crate) fn internal() -> Told {
         ErrorKind::Api,
         "The gateway failed on this request; its log has the request id.",
     )
+}
+
+fn tell_view(error: &ViewError) -> Told {
+    let message = match error {
+        ViewError::Json(json) => format!("Invalid JSON: {} at byte {}.", json.kind, json.offset),
+        // The text begins with the place in the request, as the request spells it.
+        other => format!("{other}."),
+    };
+    Told::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidRequest, message).param(error.path())
 }
 
 fn tell_access(error: &AccessError) -> Told {
@@ -213,6 +222,11 @@ fn tell_upstream(name: &str, fault: &UpstreamFault) -> Told {
             StatusCode::BAD_GATEWAY,
             ErrorKind::Upstream,
             "broke off its answer",
+        ),
+        UpstreamFault::Redirect(_) => (
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::Upstream,
+            "answered with a redirect, which the gateway does not follow",
         ),
         UpstreamFault::Garbage(_) | UpstreamFault::MediaType(_) => (
             StatusCode::BAD_GATEWAY,

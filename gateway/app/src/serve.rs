@@ -1,5 +1,7 @@
 //! The accept loop: connections in, capped and timed, each served by a clone of the stack.
 
+mod first_bytes;
+
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
@@ -21,6 +23,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use self::first_bytes::FirstBytes;
 use crate::{body::Body, drain::Drain};
 
 /// One listening socket and how its connections are served.
@@ -189,6 +192,7 @@ where
     F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
 {
     let service = TowerToHyperService::new(service);
+    let io = FirstBytes::new(io, rules.header);
     let connection = rules.http.serve_connection(TokioIo::new(io), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

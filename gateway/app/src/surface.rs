@@ -10,6 +10,8 @@ pub(crate) enum Surface {
     Viewed(Endpoint),
     /// `GET /v1/models`
     Models,
+    /// A path of the gateway's, with a method that it does not take.
+    Misused(Endpoint),
     /// Anything else: passed through where the configuration says so, else refused.
     Other,
 }
@@ -24,6 +26,7 @@ impl Surface {
     pub(crate) fn of(method: &Method, path: &str) -> Self {
         match Endpoint::from_path(path) {
             Some(endpoint) if method == Method::POST => Self::Viewed(endpoint),
+            Some(endpoint) => Self::Misused(endpoint),
             None if method == Method::GET && path == "/v1/models" => Self::Models,
             _ => Self::Other,
         }
@@ -32,7 +35,7 @@ impl Surface {
     /// Whose error shape the client understands.
     pub(crate) fn dialect(self, headers: &HeaderMap) -> Dialect {
         match self {
-            Self::Viewed(endpoint) => endpoint.dialect(),
+            Self::Viewed(endpoint) | Self::Misused(endpoint) => endpoint.dialect(),
             Self::Models | Self::Other if headers.contains_key(ANTHROPIC_VERSION) => {
                 Dialect::Anthropic
             }
@@ -43,7 +46,7 @@ impl Surface {
     /// A stable label for logs and metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Self::Viewed(endpoint) => endpoint.as_str(),
+            Self::Viewed(endpoint) | Self::Misused(endpoint) => endpoint.as_str(),
             Self::Models => "models",
             Self::Other => "other",
         }
@@ -58,7 +61,8 @@ mod tests {
     fn method_and_path_decide() {
         let viewed = Surface::of(&Method::POST, "/v1/messages");
         assert_eq!(viewed, Surface::Viewed(Endpoint::Messages));
-        assert_eq!(Surface::of(&Method::GET, "/v1/messages"), Surface::Other);
+        let misused = Surface::of(&Method::GET, "/v1/messages");
+        assert_eq!(misused, Surface::Misused(Endpoint::Messages));
         assert_eq!(Surface::of(&Method::GET, "/v1/models"), Surface::Models);
         assert_eq!(Surface::of(&Method::POST, "/v1/models"), Surface::Other);
         assert_eq!(Surface::of(&Method::POST, "/v1/messages/"), Surface::Other);

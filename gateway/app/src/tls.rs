@@ -13,10 +13,11 @@ use rustls::{
         pem::{self, PemObject},
     },
 };
+use skinflint_policies::{FieldFault, Listen, Source, Transport};
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
+enum TlsError {
     /// A PEM file cannot be read, or has nothing of the right kind in it.
     #[error("{}: {source}", path.display())]
     Pem {
@@ -25,6 +26,12 @@ pub enum TlsError {
         /// What is wrong with it.
         #[source]
         source: pem::Error,
+    },
+    /// The certificate file has no certificate in it.
+    #[error("{}: no certificate in it", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
     },
     /// The key does not fit the certificate, or is of an unknown kind.
     #[error("{}: {source}", path.display())]
@@ -37,8 +44,26 @@ pub enum TlsError {
     },
 }
 
+/// TLS as the configuration asks for it; none for a plain listener.
+pub(crate) fn of(
+    listen: &Listen,
+    source: &Source,
+) -> Result<Option<Arc<ServerConfig>>, FieldFault> {
+    let Transport::Tls { cert, key } = &listen.transport else {
+        return Ok(None);
+    };
+    server_config(cert, key).map(Some).map_err(|error| {
+        let field = match &error {
+            TlsError::Pem { path, .. } if path == key => "listen.tls.key",
+            TlsError::Pem { .. } | TlsError::NoCertificate { .. } => "listen.tls.cert",
+            TlsError::Key { .. } => "listen.tls",
+        };
+        source.fault(field, &error.to_string())
+    })
+}
+
 /// Reads the certificate chain and its key; offers HTTP/2 and HTTP/1.1.
-pub(crate) fn server_config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+fn server_config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let pem = |path: &Path| {
         let path = path.to_owned();
         move |source| TlsError::Pem { path, source }
@@ -46,6 +71,11 @@ pub(crate) fn server_config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(pem(cert))?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate {
+            path: cert.to_owned(),
+        });
+    }
     let private_key = PrivateKeyDer::from_pem_file(key).map_err(pem(key))?;
     let mut config = ServerConfig::builder()
         .with_no_client_auth()

@@ -152,13 +152,12 @@ impl<'d> Value<'d> {
     }
 
     /// The text of a string; borrowed when nothing in it is escaped.
-    #[inline]
     pub fn as_str(&self) -> Option<Cow<'d, str>> {
         let entry = self.entry();
         if entry.kind != JsonKind::String {
             return None;
         }
-        let raw = self.document.text.get(entry.start as usize + 1..entry.end as usize - 1)?;
+        let raw = &self.document.text[entry.start as usize + 1..entry.end as usize - 1];
         Some(if entry.escaped {
             Cow::Owned(escape::decode(raw))
         } else {

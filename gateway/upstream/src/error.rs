@@ -2,28 +2,15 @@
 
 use std::{error::Error, time::Duration};
 
-/// A provider's client could not be made.
+/// A provider's client could not be made: TLS or the resolver could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// TLS or the resolver could not be set up.
-    #[error("upstream `{name}`: {source}")]
-    Client {
-        /// The upstream.
-        name: String,
-        /// What the client library said.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The configured address is one that no provider has.
-    #[error(
-        "upstream `{name}`: {address} is a link-local or metadata address; set `private_network = true` if it is meant"
-    )]
-    Address {
-        /// The upstream.
-        name: String,
-        /// The address in its `base_url`.
-        address: std::net::IpAddr,
-    },
+#[error("upstream `{name}`: {source}")]
+pub struct BuildError {
+    /// The upstream.
+    pub name: String,
+    /// What the client library said.
+    #[source]
+    pub source: reqwest::Error,
 }
 
 /// A request brought no response headers.

@@ -50,17 +50,6 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// Whether an address written out in the configuration may be dialled: all but link-local, where clouds keep their metadata services.
-pub(crate) fn may_be_configured(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => !ip.is_link_local() && !ip.is_unspecified(),
-        IpAddr::V6(ip) => !ip.is_unicast_link_local() && !ip.is_unspecified() && ip != AWS_METADATA,
-    }
-}
-
-/// The metadata service of EC2 over IPv6.
-const AWS_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-
 /// Whether an address is globally reachable, by the IANA special-purpose registries (RFC 6890 and its updates).
 ///
 /// Addresses that embed an IPv4 address (mapped, NAT64, 6to4) are judged by that address.
@@ -203,22 +192,6 @@ mod tests {
         ];
         for address in public {
             assert!(is_public(address.parse().unwrap()), "{address}");
-        }
-    }
-
-    #[test]
-    fn loopback_may_be_written_out_but_metadata_may_not() {
-        for address in ["127.0.0.1", "10.1.2.3", "::1", "8.8.8.8"] {
-            assert!(may_be_configured(address.parse().unwrap()), "{address}");
-        }
-        for address in [
-            "169.254.169.254",
-            "::ffff:169.254.169.254",
-            "fe80::1",
-            "fd00:ec2::254",
-            "0.0.0.0",
-        ] {
-            assert!(!may_be_configured(address.parse().unwrap()), "{address}");
         }
     }
 

@@ -1,17 +1,17 @@
 //! One provider origin.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, uri::PathAndQuery};
 use secrecy::{ExposeSecret, SecretString};
 use skinflint_policies::{Timeouts, Upstream, UpstreamProtocol};
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     body::ProviderBody,
     error::{BuildError, SendError},
-    guard::{self, GuardedResolver},
+    guard::GuardedResolver,
     headers::{CREDENTIALS, strip_request},
     in_flight::InFlight,
     retry,
@@ -72,20 +72,6 @@ impl Provider {
         timeouts: &Timeouts,
         in_flight: InFlight,
     ) -> Result<Self, BuildError> {
-        let literal: Option<IpAddr> = match upstream.base_url.host() {
-            Some(Host::Ipv4(ip)) => Some(ip.into()),
-            Some(Host::Ipv6(ip)) => Some(ip.into()),
-            Some(Host::Domain(_)) | None => None,
-        };
-        if let Some(address) = literal
-            && !upstream.private_network
-            && !guard::may_be_configured(address)
-        {
-            return Err(BuildError::Address {
-                name: upstream.name.clone(),
-                address,
-            });
-        }
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -100,7 +86,7 @@ impl Provider {
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_adaptive_window(true)
             .build()
-            .map_err(|source| BuildError::Client {
+            .map_err(|source| BuildError {
                 name: upstream.name.clone(),
                 source,
             })?;

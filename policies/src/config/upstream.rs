@@ -1,9 +1,11 @@
 //! The providers that calls may go to.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use http::HeaderValue;
 use secrecy::SecretString;
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 use crate::{file::Invalid, secret::Environment};
 
@@ -100,7 +102,7 @@ impl Upstream {
             }
         }
         Ok(Self {
-            base_url: base_url(&raw.base_url)?,
+            base_url: base_url(&raw.base_url, raw.private_network)?,
             api_key: api_key(raw.api_key_env, environment)?,
             name: raw.name,
             protocol: raw.protocol,
@@ -127,7 +129,7 @@ impl Upstream {
     }
 }
 
-fn base_url(text: &str) -> Result<Url, Invalid> {
+fn base_url(text: &str, private_network: bool) -> Result<Url, Invalid> {
     let wrong = |message: &str| Invalid::new("base_url", message);
     let url = Url::parse(text)
         .ok()
@@ -146,8 +148,35 @@ fn base_url(text: &str) -> Result<Url, Invalid> {
             "expected the URL without its `/v1`, which request paths begin with",
         ));
     }
+    let forbidden = address(&url).filter(|address| !may_be_written_out(*address));
+    if let Some(address) = forbidden
+        && !private_network
+    {
+        return Err(wrong(&format!(
+            "{address} is a link-local or metadata address; set `private_network = true` if it is meant"
+        )));
+    }
     Ok(url)
 }
+
+fn address(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(ip) => Some(ip.into()),
+        Host::Ipv6(ip) => Some(ip.into()),
+        Host::Domain(_) => None,
+    }
+}
+
+/// Whether an address written out in the configuration may be dialled: all but link-local, where clouds keep their metadata services.
+fn may_be_written_out(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => !ip.is_link_local() && !ip.is_unspecified(),
+        IpAddr::V6(ip) => !ip.is_unicast_link_local() && !ip.is_unspecified() && ip != AWS_METADATA,
+    }
+}
+
+/// The metadata service of EC2 over IPv6.
+const AWS_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
 fn api_key(
     name: Option<String>,
@@ -169,5 +198,26 @@ fn api_key(
             "api_key_env",
             format!("the value of the environment variable `{name}` cannot be sent as a header"),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_may_be_written_out_but_metadata_may_not() {
+        for address in ["127.0.0.1", "10.1.2.3", "::1", "8.8.8.8"] {
+            assert!(may_be_written_out(address.parse().unwrap()), "{address}");
+        }
+        for address in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "fe80::1",
+            "fd00:ec2::254",
+            "0.0.0.0",
+        ] {
+            assert!(!may_be_written_out(address.parse().unwrap()), "{address}");
+        }
     }
 }

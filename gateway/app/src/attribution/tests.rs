@@ -107,7 +107,9 @@ fn a_fingerprint_lasts_through_a_conversation_and_tells_conversations_apart() {
         ))
     };
     let later = r#",{"role":"assistant","content":"x"},{"role":"user","content":"more"}"#;
+    let reminded = r#",{"role":"assistant","content":"x"},{"role":"system","content":"note"},{"role":"user","content":"y"}"#;
     assert_eq!(turn("hi", ""), turn("hi", later));
+    assert_eq!(turn("hi", ""), turn("hi", reminded));
     assert_ne!(turn("hi", ""), turn("ho", ""));
     let marked = task(
         r#"{"messages":[{"role":"system","content":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}]},{"role":"user","content":[{"text":"hi","type":"text"}]}],"model":"m"}"#,

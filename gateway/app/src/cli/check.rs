@@ -1,16 +1,14 @@
 //! `skinflint check`
 
-use skinflint_policies::{Local, Source, Transport};
+use skinflint_policies::{Local, Source};
 
 use super::{ConfigFile, Outcome, out};
 use crate::tls;
 
 pub(super) fn run(file: &ConfigFile) -> Outcome {
     let config = file.load()?;
-    if let Transport::Tls { cert, key } = &config.listen.transport {
-        tls::install_provider()?;
-        tls::server_config(cert, key)?;
-    }
+    tls::install_provider()?;
+    tls::of(&config.listen, &config.source)?;
     match &config.source {
         Source::Defaults => out::line("no configuration file: the defaults in the binary"),
         Source::File(path) => out::line(format_args!("{}: ok", path.display())),

@@ -1,13 +1,12 @@
 //! Who calls: a gateway key names its tenant; without any keys, this machine alone may call.
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_util::future::{self, Either, Ready};
-use http::{HeaderMap, HeaderName, Request, Response, header, uri::Authority};
+use http::{HeaderMap, HeaderName, Request, Response};
 use skinflint_policies::{Tenants, VirtualKey};
 use skinflint_upstream::Provider;
 use tower::{Layer, Service};
@@ -16,6 +15,7 @@ use crate::{
     body::Body,
     call::{Authenticated, Caller, Recorded},
     error::{AccessError, CallError},
+    this_machine,
 };
 
 /// Puts [`Authenticate`] around a service.
@@ -91,7 +91,7 @@ fn identify<B>(tenants: &Tenants, request: &mut Request<B>) -> Result<Caller, Ac
     let key = take_keys(request.headers_mut());
     let tenant = match (tenants.keyless(), key) {
         (Some(keyless), _) => {
-            refuse_foreign(request)?;
+            this_machine::refuse_others(request.uri(), request.headers())?;
             keyless.clone()
         }
         (None, Some(key)) => tenants
@@ -127,47 +127,6 @@ fn take_keys(headers: &mut HeaderMap) -> Option<String> {
         }
     }
     found
-}
-
-/// A page in a browser can send requests to this machine, under a name of its own by DNS rebinding; its headers give it away.
-fn refuse_foreign<B>(request: &Request<B>) -> Result<(), AccessError> {
-    let host = match request.uri().authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => text(request.headers(), header::HOST),
-    };
-    if !host.is_some_and(is_this_machine) {
-        return Err(AccessError::Foreign {
-            header: "host",
-            value: host.unwrap_or_default().to_owned(),
-        });
-    }
-    if let Some(origin) = request.headers().get(header::ORIGIN) {
-        let origin = origin.to_str().unwrap_or_default();
-        let host = origin.split_once("://").map(|(_, host)| host);
-        if !host.is_some_and(is_this_machine) {
-            return Err(AccessError::Foreign {
-                header: "origin",
-                value: origin.to_owned(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else {
-        return false;
-    };
-    let name = authority.host();
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ where
             Ask::Model(endpoint, Box::new(view))
         }
         Surface::Models => Ask::Models,
-        Surface::Other => Ask::Other,
+        Surface::Misused(_) | Surface::Other => Ask::Other,
     };
     Ok(Asked {
         parts,

@@ -22,6 +22,7 @@ use crate::{
     call::Recorded,
     metrics::Metrics,
     receipt::Receipt,
+    rescue::REQUEST_ID,
     surface::Surface,
 };
 
@@ -38,7 +39,6 @@ pub(crate) struct Telemetry<S> {
     metrics: Metrics,
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-skinflint-request-id");
 const TASK: HeaderName = HeaderName::from_static("x-skinflint-task");
 const ROUTE: HeaderName = HeaderName::from_static("x-skinflint-route");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-skinflint-overhead-us");

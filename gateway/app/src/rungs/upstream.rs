@@ -4,12 +4,12 @@ use bytes::Bytes;
 use http::{Response, request::Parts, uri::PathAndQuery};
 use skinflint_policies::ClientCredentials;
 use skinflint_protocol::EditList;
-use skinflint_upstream::{Credential, Outbound, Provider};
+use skinflint_upstream::{Credential, Outbound, Provider, ProviderBody};
 
 use crate::{
     body::Body,
     call::{Asked, Caller, ModelCall, UpstreamTarget},
-    error::CallError,
+    error::{CallError, UpstreamFault},
     receipt::Receipt,
     relay::Relay,
 };
@@ -41,7 +41,9 @@ impl UpstreamRung {
             edits.replace_with_text(call.view.model.span.clone(), name);
         }
         let body = edits.apply(&call.body)?;
-        let response = send(provider, call.parts, body, &call.caller, &call.receipt).await?;
+        let response = self
+            .send(provider, call.parts, body, &call.caller, &call.receipt)
+            .await?;
         self.relay
             .answer(call.endpoint, provider.name(), response, &call.receipt)
             .await
@@ -61,33 +63,41 @@ impl UpstreamRung {
             receipt,
             ..
         } = asked;
-        let response = send(provider, parts, body, &caller, &receipt).await?;
+        let response = self.send(provider, parts, body, &caller, &receipt).await?;
         Ok(Relay::unread(response))
     }
-}
 
-async fn send(
-    provider: &Provider,
-    parts: Parts,
-    body: Bytes,
-    caller: &Caller,
-    receipt: &Receipt,
-) -> Result<Response<skinflint_upstream::ProviderBody>, CallError> {
-    let path = parts.uri.path_and_query().cloned();
-    let outbound = Outbound {
-        method: parts.method,
-        path: path.unwrap_or_else(|| PathAndQuery::from_static("/")),
-        headers: parts.headers,
-        body,
-        credential: credential(provider, caller),
-    };
-    receipt
-        .waiting(provider.send(outbound))
-        .await
-        .map_err(|error| CallError::Upstream {
-            name: provider.name().to_owned(),
-            fault: error.into(),
-        })
+    async fn send(
+        &self,
+        provider: &Provider,
+        parts: Parts,
+        body: Bytes,
+        caller: &Caller,
+        receipt: &Receipt,
+    ) -> Result<Response<ProviderBody>, CallError> {
+        let path = parts.uri.path_and_query().cloned();
+        let outbound = Outbound {
+            method: parts.method,
+            path: path.unwrap_or_else(|| PathAndQuery::from_static("/")),
+            headers: parts.headers,
+            body,
+            credential: credential(provider, caller),
+        };
+        let sent = receipt.waiting(provider.send(outbound));
+        let answered = tokio::select! {
+            sent = sent => sent.map_err(UpstreamFault::from),
+            () = self.relay.deadline.cancelled() => Err(UpstreamFault::Stopping),
+        };
+        answered
+            .and_then(|response| match response.status() {
+                status if status.is_redirection() => Err(UpstreamFault::Redirect(status)),
+                _ => Ok(response),
+            })
+            .map_err(|fault| CallError::Upstream {
+                name: provider.name().to_owned(),
+                fault,
+            })
+    }
 }
 
 fn credential(provider: &Provider, caller: &Caller) -> Credential {

@@ -8,8 +8,23 @@ use super::{RequestView, ResponseFormat, Sampling, Spanned};
 use crate::endpoint::Endpoint;
 
 pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
-    let [model, messages, response_format] =
-        root.fields(["model", "messages", "response_format"])?;
+    let [
+        model,
+        messages,
+        tools,
+        functions,
+        tool_choice,
+        function_call,
+        response_format,
+    ] = root.fields([
+        "model",
+        "messages",
+        "tools",
+        "functions",
+        "tool_choice",
+        "function_call",
+        "response_format",
+    ])?;
     let mut view = RequestView::new(Endpoint::ChatCompletions, root, model)?;
     let messages = root.require(messages, "messages", "an array of messages")?;
     for (index, message) in messages.elements("an array of messages")?.enumerate() {
@@ -23,13 +38,21 @@ pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
     if messages.elements("an array of messages")?.next().is_none() {
         return Err(messages.empty("at least one message"));
     }
+    // Functions are what tools were called first.
+    for tools in [tools, functions].into_iter().flatten() {
+        view.tools.extend(content::tools(&tools)?);
+    }
+    if let Some(function_call) = function_call {
+        view.tool_choice = content::function_call(&function_call)?;
+    }
+    if let Some(choice) = tool_choice {
+        view.tool_choice = content::tool_choice(&choice)?;
+    }
     if let Some(format) = response_format {
         view.response_format = ResponseFormat::read(&format)?;
     }
-    read_tools(&mut view, root)?;
     read_delivery(&mut view, root)?;
     read_identity(&mut view, root)?;
-    view.sampling = sampling(root)?;
     Ok(view)
 }
 
@@ -116,29 +139,30 @@ fn push_call(
     Ok(())
 }
 
-/// The tools on offer, also as `functions`, their name of old.
-fn read_tools(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), ViewError> {
-    let [tools, functions, choice, function_call] =
-        root.fields(["tools", "functions", "tool_choice", "function_call"])?;
-    for tools in [tools, functions].into_iter().flatten() {
-        view.tools.extend(content::tools(&tools)?);
-    }
-    if let Some(function_call) = function_call {
-        view.tool_choice = content::function_call(&function_call)?;
-    }
-    if let Some(choice) = choice {
-        view.tool_choice = content::tool_choice(&choice)?;
-    }
-    Ok(())
-}
-
-/// How the answer is to come, and how much of it.
+/// How the answer is to come and be made.
 fn read_delivery(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), ViewError> {
-    let [stream, options, limit, old_limit] = root.fields([
+    let [
+        stream,
+        options,
+        limit,
+        old_limit,
+        temperature,
+        top_p,
+        top_k,
+        seed,
+        n,
+        stop,
+    ] = root.fields([
         "stream",
         "stream_options",
         "max_completion_tokens",
         "max_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "seed",
+        "n",
+        "stop",
     ])?;
     if let Some(stream) = stream {
         view.stream = stream.boolean()?;
@@ -159,13 +183,7 @@ fn read_delivery(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), View
             span: limit.span(),
         });
     }
-    Ok(())
-}
-
-fn sampling(root: &Node<'_, '_>) -> Result<Sampling, ViewError> {
-    let [temperature, top_p, top_k, seed, n, stop] =
-        root.fields(["temperature", "top_p", "top_k", "seed", "n", "stop"])?;
-    Ok(Sampling {
+    view.sampling = Sampling {
         temperature: temperature.map(|node| node.number()).transpose()?,
         top_p: top_p.map(|node| node.number()).transpose()?,
         top_k: top_k.map(|node| node.integer()).transpose()?,
@@ -175,7 +193,8 @@ fn sampling(root: &Node<'_, '_>) -> Result<Sampling, ViewError> {
             .map(|node| content::strings(&node))
             .transpose()?
             .unwrap_or_default(),
-    })
+    };
+    Ok(())
 }
 
 /// Whom the call is for; the responses API has the same members.

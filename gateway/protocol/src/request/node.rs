@@ -138,9 +138,12 @@ impl<'d> Node<'d, '_> {
         for (name, value) in members {
             let Some(slot) = keys.iter().position(|key| *key == name) else {
                 let is_ascii = name.is_ascii();
-                let meant = |key: &&&str| match is_ascii {
-                    true => name.eq_ignore_ascii_case(key),
-                    false => folds_to(&name, key),
+                let meant = |key: &&&str| {
+                    if is_ascii {
+                        name.eq_ignore_ascii_case(key)
+                    } else {
+                        folds_to(&name, key)
+                    }
                 };
                 if let Some(key) = keys.iter().find(meant) {
                     return Err(self.child(Step::Key(key), value).letter_case());

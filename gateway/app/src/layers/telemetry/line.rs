@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use skinflint_policies::TenantId;
-use skinflint_protocol::Usage;
+use skinflint_protocol::{StopReason, Usage};
 
 use crate::{
     attribution::{Attribution, Label},
@@ -133,7 +133,7 @@ impl Drop for CallLine {
             stream = entries.stream,
             status,
             outcome = outcome.label(),
-            stop = entries.stop.map(tracing::field::debug),
+            stop = entries.stop.map(StopReason::as_str),
             fresh_input = token(|usage| usage.fresh_input),
             cache_read = token(|usage| usage.cache_read),
             cache_write_5m = token(|usage| usage.cache_write_5m),
