@@ -58,33 +58,33 @@ async fn what_is_not_json() {
     ];
     assert_snapshot!(refusals(Api::Chat, &bodies).await, @r#"
 
-  400 {"error":{"message":"Invalid json: unexpected end at byte 0.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: unexpected end at byte 0.","type":"invalid_request_error","param":null,"code":null}}
 not json
-  400 {"error":{"message":"Invalid json: expected a value at byte 1.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: expected a value at byte 1.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[}
-  400 {"error":{"message":"Invalid json: expected a value at byte 34.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: expected a value at byte 34.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}]
-  400 {"error":{"message":"Invalid json: unexpected end at byte 65.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: unexpected end at byte 65.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}]} {}
-  400 {"error":{"message":"Invalid json: trailing characters at byte 67.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: trailing characters at byte 67.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],}
-  400 {"error":{"message":"Invalid json: expected a key in quotes at byte 66.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: expected a key in quotes at byte 66.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"temperature":NaN}
-  400 {"error":{"message":"Invalid json: non-finite number at byte 80.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: non-finite number at byte 80.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"temperature":Infinity}
-  400 {"error":{"message":"Invalid json: non-finite number at byte 80.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: non-finite number at byte 80.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"n":01}
-  400 {"error":{"message":"Invalid json: invalid number at byte 71.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: invalid number at byte 71.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"user":"tab	here"}
-  400 {"error":{"message":"Invalid json: control character in a string at byte 77.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: control character in a string at byte 77.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"\ud800"}]}
-  400 {"error":{"message":"Invalid json: lone surrogate at byte 60.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: lone surrogate at byte 60.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"\udc00\ud800"}]}
-  400 {"error":{"message":"Invalid json: lone surrogate at byte 60.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: lone surrogate at byte 60.","type":"invalid_request_error","param":null,"code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"\ud83e":1}
-  400 {"error":{"message":"Invalid json: lone surrogate at byte 67.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: lone surrogate at byte 67.","type":"invalid_request_error","param":null,"code":null}}
 {'model':'gpt-fake-1'}
-  400 {"error":{"message":"Invalid json: expected a key in quotes at byte 1.","type":"invalid_request_error","param":null,"code":null}}
+  400 {"error":{"message":"Invalid JSON: expected a key in quotes at byte 1.","type":"invalid_request_error","param":null,"code":null}}
 "#);
 }
 
@@ -100,7 +100,7 @@ async fn what_is_not_utf_8() {
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid json: invalid utf-8 at byte 60.","type":"invalid_request_error","param":null,"code":null}}"#);
+    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid JSON: invalid utf-8 at byte 60.","type":"invalid_request_error","param":null,"code":null}}"#);
     assert!(provider.exchanges().is_empty());
     gateway.finish().await;
 }
@@ -130,43 +130,43 @@ async fn wrong_types_in_chat() {
     ];
     assert_snapshot!(refusals(Api::Chat, &bodies).await, @r#"
 []
-  400 {"error":{"message":"Request body: expected an object, found an array at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
+  400 {"error":{"message":"request body: expected an object, found an array at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
 null
-  400 {"error":{"message":"Request body: expected an object, found null at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
+  400 {"error":{"message":"request body: expected an object, found null at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
 "text"
-  400 {"error":{"message":"Request body: expected an object, found a string at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
+  400 {"error":{"message":"request body: expected an object, found a string at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
 {}
-  400 {"error":{"message":"Model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
+  400 {"error":{"message":"model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
 {"messages":[]}
-  400 {"error":{"message":"Model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
+  400 {"error":{"message":"model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
 {"model":null,"messages":[]}
-  400 {"error":{"message":"Model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
+  400 {"error":{"message":"model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
 {"model":7,"messages":[]}
-  400 {"error":{"message":"Model: expected a string, found a number at byte 9.","type":"invalid_request_error","param":"model","code":null}}
+  400 {"error":{"message":"model: expected a string, found a number at byte 9.","type":"invalid_request_error","param":"model","code":null}}
 {"model":"","messages":[]}
-  400 {"error":{"message":"Model: expected a name, found an empty string at byte 9.","type":"invalid_request_error","param":"model","code":null}}
+  400 {"error":{"message":"model: expected a name, found an empty string at byte 9.","type":"invalid_request_error","param":"model","code":null}}
 {"model":["gpt-fake-1"],"messages":[]}
-  400 {"error":{"message":"Model: expected a string, found an array at byte 9.","type":"invalid_request_error","param":"model","code":null}}
+  400 {"error":{"message":"model: expected a string, found an array at byte 9.","type":"invalid_request_error","param":"model","code":null}}
 {"model":"gpt-fake-1"}
-  400 {"error":{"message":"Messages: missing, expected an array of messages.","type":"invalid_request_error","param":"messages","code":null}}
+  400 {"error":{"message":"messages: missing, expected an array of messages.","type":"invalid_request_error","param":"messages","code":null}}
 {"model":"gpt-fake-1","messages":{}}
-  400 {"error":{"message":"Messages: expected an array of messages, found an object at byte 33.","type":"invalid_request_error","param":"messages","code":null}}
+  400 {"error":{"message":"messages: expected an array of messages, found an object at byte 33.","type":"invalid_request_error","param":"messages","code":null}}
 {"model":"gpt-fake-1","messages":["hello"]}
-  400 {"error":{"message":"Messages[0]: expected an object, found a string at byte 34.","type":"invalid_request_error","param":"messages[0]","code":null}}
+  400 {"error":{"message":"messages[0]: expected an object, found a string at byte 34.","type":"invalid_request_error","param":"messages[0]","code":null}}
 {"model":"gpt-fake-1","messages":[{"content":"no role"}]}
-  400 {"error":{"message":"Messages[0].role: missing, expected a role.","type":"invalid_request_error","param":"messages[0].role","code":null}}
+  400 {"error":{"message":"messages[0].role: missing, expected a role.","type":"invalid_request_error","param":"messages[0].role","code":null}}
 {"model":"gpt-fake-1","messages":[{"role":1,"content":"x"}]}
-  400 {"error":{"message":"Messages[0].role: expected a string, found a number at byte 42.","type":"invalid_request_error","param":"messages[0].role","code":null}}
+  400 {"error":{"message":"messages[0].role: expected a string, found a number at byte 42.","type":"invalid_request_error","param":"messages[0].role","code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":7}]}
-  400 {"error":{"message":"Messages[0].content: expected a string or an array of content parts, found a number at byte 59.","type":"invalid_request_error","param":"messages[0].content","code":null}}
+  400 {"error":{"message":"messages[0].content: expected a string or an array of content parts, found a number at byte 59.","type":"invalid_request_error","param":"messages[0].content","code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"stream":"yes"}
-  400 {"error":{"message":"Stream: expected a boolean, found a string at byte 75.","type":"invalid_request_error","param":"stream","code":null}}
+  400 {"error":{"message":"stream: expected a boolean, found a string at byte 75.","type":"invalid_request_error","param":"stream","code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":"many"}
-  400 {"error":{"message":"Max_tokens: expected a whole number from 0 on, found a string at byte 79.","type":"invalid_request_error","param":"max_tokens","code":null}}
+  400 {"error":{"message":"max_tokens: expected a whole number from 0 on, found a string at byte 79.","type":"invalid_request_error","param":"max_tokens","code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":-1}
-  400 {"error":{"message":"Max_tokens: expected a whole number from 0 on, found another number at byte 79.","type":"invalid_request_error","param":"max_tokens","code":null}}
+  400 {"error":{"message":"max_tokens: expected a whole number from 0 on, found another number at byte 79.","type":"invalid_request_error","param":"max_tokens","code":null}}
 {"model":"gpt-fake-1","messages":[{"role":"user","content":"hi"}],"tools":{}}
-  400 {"error":{"message":"Tools: expected an array of tools, found an object at byte 74.","type":"invalid_request_error","param":"tools","code":null}}
+  400 {"error":{"message":"tools: expected an array of tools, found an object at byte 74.","type":"invalid_request_error","param":"tools","code":null}}
 "#);
 }
 
@@ -186,25 +186,25 @@ async fn wrong_types_in_messages() {
     ];
     assert_snapshot!(refusals(Api::Messages, &bodies).await, @r#"
 []
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Request body: expected an object, found an array at byte 0."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"request body: expected an object, found an array at byte 0."},"request_id":"[id]"}
 {}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Model: missing, expected a model name."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"model: missing, expected a model name."},"request_id":"[id]"}
 {"model":7,"messages":[],"max_tokens":1}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Model: expected a string, found a number at byte 9."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"model: expected a string, found a number at byte 9."},"request_id":"[id]"}
 {"model":"claude-fake-1","max_tokens":1}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Messages: missing, expected an array of messages."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"messages: missing, expected an array of messages."},"request_id":"[id]"}
 {"model":"claude-fake-1","messages":"hello","max_tokens":1}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Messages: expected an array of messages, found a string at byte 36."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"messages: expected an array of messages, found a string at byte 36."},"request_id":"[id]"}
 {"model":"claude-fake-1","messages":[{"role":"user","content":[7]}],"max_tokens":1}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Messages[0].content[0]: expected an object, found a number at byte 63."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"messages[0].content[0]: expected an object, found a number at byte 63."},"request_id":"[id]"}
 {"model":"claude-fake-1","messages":[{"role":"user","content":[{"text":"no type"}]}],"max_tokens":1}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Messages[0].content[0].type: missing, expected a string."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"messages[0].content[0].type: missing, expected a string."},"request_id":"[id]"}
 {"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"system":7,"max_tokens":1}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"System: expected a string or an array of content parts, found a number at byte 78."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"system: expected a string or an array of content parts, found a number at byte 78."},"request_id":"[id]"}
 {"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"max_tokens":1.5}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Max_tokens: expected a whole number from 0 on, found another number at byte 82."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: expected a whole number from 0 on, found another number at byte 82."},"request_id":"[id]"}
 {"model":"claude-fake-1","messages":[{"role":"user","content":"hi"}],"stream":1,"max_tokens":1}
-  400 {"type":"error","error":{"type":"invalid_request_error","message":"Stream: expected a boolean, found a number at byte 78."},"request_id":"[id]"}
+  400 {"type":"error","error":{"type":"invalid_request_error","message":"stream: expected a boolean, found a number at byte 78."},"request_id":"[id]"}
 "#);
 }
 
@@ -222,21 +222,21 @@ async fn wrong_types_in_responses() {
     ];
     assert_snapshot!(refusals(Api::Responses, &bodies).await, @r#"
 []
-  400 {"error":{"message":"Request body: expected an object, found an array at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
+  400 {"error":{"message":"request body: expected an object, found an array at byte 0.","type":"invalid_request_error","param":"request body","code":null}}
 {}
-  400 {"error":{"message":"Model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
+  400 {"error":{"message":"model: missing, expected a model name.","type":"invalid_request_error","param":"model","code":null}}
 {"model":7,"input":"x"}
-  400 {"error":{"message":"Model: expected a string, found a number at byte 9.","type":"invalid_request_error","param":"model","code":null}}
+  400 {"error":{"message":"model: expected a string, found a number at byte 9.","type":"invalid_request_error","param":"model","code":null}}
 {"model":"gpt-fake-1","input":7}
-  400 {"error":{"message":"Input: expected a string or an array of items, found a number at byte 30.","type":"invalid_request_error","param":"input","code":null}}
+  400 {"error":{"message":"input: expected a string or an array of items, found a number at byte 30.","type":"invalid_request_error","param":"input","code":null}}
 {"model":"gpt-fake-1","input":[7]}
-  400 {"error":{"message":"Input[0]: expected an object, found a number at byte 31.","type":"invalid_request_error","param":"input[0]","code":null}}
+  400 {"error":{"message":"input[0]: expected an object, found a number at byte 31.","type":"invalid_request_error","param":"input[0]","code":null}}
 {"model":"gpt-fake-1","input":"x","instructions":7}
-  400 {"error":{"message":"Instructions: expected a string or an array of items, found a number at byte 49.","type":"invalid_request_error","param":"instructions","code":null}}
+  400 {"error":{"message":"instructions: expected a string or an array of items, found a number at byte 49.","type":"invalid_request_error","param":"instructions","code":null}}
 {"model":"gpt-fake-1","input":"x","stream":"yes"}
-  400 {"error":{"message":"Stream: expected a boolean, found a string at byte 43.","type":"invalid_request_error","param":"stream","code":null}}
+  400 {"error":{"message":"stream: expected a boolean, found a string at byte 43.","type":"invalid_request_error","param":"stream","code":null}}
 {"model":"gpt-fake-1","input":"x","previous_response_id":7}
-  400 {"error":{"message":"Previous_response_id: expected a string, found a number at byte 57.","type":"invalid_request_error","param":"previous_response_id","code":null}}
+  400 {"error":{"message":"previous_response_id: expected a string, found a number at byte 57.","type":"invalid_request_error","param":"previous_response_id","code":null}}
 "#);
 }
 
@@ -278,13 +278,13 @@ async fn too_deep() {
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid json: nesting too deep at byte 89.","type":"invalid_request_error","param":null,"code":null}}"#);
+    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid JSON: nesting too deep at byte 89.","type":"invalid_request_error","param":null,"code":null}}"#);
     let response = gateway
         .post("/v1/chat/completions", "[".repeat(1_000_000))
         .send()
         .await
         .unwrap();
-    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid json: nesting too deep at byte 20.","type":"invalid_request_error","param":null,"code":null}}"#);
+    assert_snapshot!(told(response).await, @r#"400 {"error":{"message":"Invalid JSON: nesting too deep at byte 20.","type":"invalid_request_error","param":null,"code":null}}"#);
     assert_eq!(provider.exchanges().len(), 1);
     gateway.finish().await;
 }

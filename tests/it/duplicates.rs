@@ -19,9 +19,9 @@ async fn a_second_model_is_told_precisely() {
         let request = gateway.post(api.path(), with(api, member));
         async move { told(request.send().await.unwrap()).await }
     };
-    assert_snapshot!(send(Api::Chat, r#""model":"gpt-fake-2""#).await, @r#"400 {"error":{"message":"Model: duplicate key at byte 77.","type":"invalid_request_error","param":"model","code":null}}"#);
-    assert_snapshot!(send(Api::Messages, r#""model":"claude-fake-1""#).await, @r#"400 {"type":"error","error":{"type":"invalid_request_error","message":"Model: duplicate key at byte 97."},"request_id":"[id]"}"#);
-    assert_snapshot!(send(Api::Responses, r#""m\u006fdel":"gpt-fake-2""#).await, @r#"400 {"error":{"message":"Model: duplicate key at byte 51.","type":"invalid_request_error","param":"model","code":null}}"#);
+    assert_snapshot!(send(Api::Chat, r#""model":"gpt-fake-2""#).await, @r#"400 {"error":{"message":"model: duplicate key at byte 77.","type":"invalid_request_error","param":"model","code":null}}"#);
+    assert_snapshot!(send(Api::Messages, r#""model":"claude-fake-1""#).await, @r#"400 {"type":"error","error":{"type":"invalid_request_error","message":"model: duplicate key at byte 97."},"request_id":"[id]"}"#);
+    assert_snapshot!(send(Api::Responses, r#""m\u006fdel":"gpt-fake-2""#).await, @r#"400 {"error":{"message":"model: duplicate key at byte 51.","type":"invalid_request_error","param":"model","code":null}}"#);
     assert!(provider.exchanges().is_empty());
     gateway.finish().await;
 }

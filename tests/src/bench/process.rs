@@ -4,13 +4,13 @@ use std::{io, path::PathBuf, time::Duration};
 
 use nix::{
     errno::Errno,
-    sys::signal::{Signal, killpg},
+    sys::signal::{Signal, kill, killpg},
     time::ClockId,
     unistd::Pid,
 };
 use tokio::{
     process::{Child, Command},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use super::BenchError;
@@ -102,18 +102,16 @@ impl Process {
         memory(&status).ok_or_else(|| io::Error::other("no memory figures in the status"))
     }
 
-    /// Ends it, and waits until it is gone.
+    /// Asks it to end, so that it takes leave of its own children, and waits until it is gone.
     pub(super) async fn stop(mut self) -> io::Result<()> {
-        self.kill();
-        if let Some(mut child) = self.child.take() {
-            child.wait().await?;
+        if let Some(child) = self.child.as_mut() {
+            kill(self.id, Signal::SIGTERM)?;
+            if let Ok(ended) = timeout(PATIENCE, child.wait()).await {
+                ended?;
+                self.child = None;
+            }
         }
         Ok(())
-    }
-
-    fn kill(&self) {
-        // An error means that nothing of the group is left.
-        let _: Result<(), Errno> = killpg(self.id, Signal::SIGKILL);
     }
 }
 
@@ -121,7 +119,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Once it was waited for, its id may be another's.
         if self.child.is_some() {
-            self.kill();
+            // An error means that nothing of the group is left.
+            let _: Result<(), Errno> = killpg(self.id, Signal::SIGKILL);
         }
     }
 }
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_ends_with_all_that_it_has_started() {
+    async fn a_program_that_is_dropped_ends_with_all_that_it_has_started() {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 1000 & sleep 1000"]);
         let mut process = Process::start("sh", command).unwrap();
@@ -177,7 +176,7 @@ mod tests {
             .await
             .unwrap();
         assert!(process.cpu().unwrap() < PATIENCE);
-        process.stop().await.unwrap();
+        drop(process);
         // Orphans are reaped by another process in its own time; until then they are zombies.
         let runs = |id: &String| {
             std::fs::read_to_string(format!("/proc/{id}/stat"))
@@ -188,6 +187,20 @@ mod tests {
             assert!(Instant::now() < deadline, "the children run on");
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_stopped_can_take_leave() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        let script =
+            "trap 'echo bye > left; exit' TERM; echo up > up; while :; do sleep 0.01; done";
+        command.args(["-c", script]).current_dir(folder.path());
+        let mut process = Process::start("sh", command).unwrap();
+        let is_up = async || folder.path().join("up").exists().then_some(());
+        process.wait_until(is_up).await.unwrap();
+        process.stop().await.unwrap();
+        assert!(folder.path().join("left").exists());
     }
 
     #[tokio::test]
