@@ -41,12 +41,19 @@ pub(crate) struct Caller {
 /// What is asked is known.
 #[derive(Debug)]
 pub(crate) struct Asked {
+    /// The request.
+    pub call: Call,
+    /// What it is.
+    pub ask: Ask,
+}
+
+/// A request with its body, and who sent it.
+#[derive(Debug)]
+pub(crate) struct Call {
     /// Method, path, headers.
     pub parts: Parts,
     /// The body exactly as it came, after decompression.
     pub body: Bytes,
-    /// What it is.
-    pub ask: Ask,
     /// Who calls.
     pub caller: Caller,
     /// The call's record.
@@ -71,27 +78,21 @@ pub(crate) enum Routed {
     Local(ModelCall),
     /// To a provider, with a view of what it asks.
     Upstream(ModelCall, UpstreamTarget),
-    /// To a provider, unread.
-    PassThrough(Asked, usize),
+    /// To the provider of this index, unread.
+    PassThrough(Call, usize),
     /// To the gateway's own list.
-    Models(Asked),
+    Models(Call),
 }
 
 /// A call to a model.
 #[derive(Debug)]
 pub(crate) struct ModelCall {
+    /// The request.
+    pub call: Call,
     /// The endpoint, which is also the shape of the answer.
     pub endpoint: Endpoint,
     /// The view of the body.
     pub view: Box<RequestView>,
-    /// Method, path, headers.
-    pub parts: Parts,
-    /// The body exactly as it came, after decompression.
-    pub body: Bytes,
-    /// Who calls.
-    pub caller: Caller,
-    /// The call's record.
-    pub receipt: Receipt,
 }
 
 /// Which provider, and under which name it knows the model.

@@ -59,8 +59,8 @@ impl Service<Routed> for Rungs {
             match routed {
                 Routed::Local(call) => rungs.local.answer(call).await,
                 Routed::Upstream(call, target) => rungs.upstream.answer(call, target).await,
-                Routed::PassThrough(asked, index) => rungs.upstream.pass(asked, index).await,
-                Routed::Models(asked) => Ok(rungs.models.answer(&asked)),
+                Routed::PassThrough(call, index) => rungs.upstream.pass(call, index).await,
+                Routed::Models(call) => Ok(rungs.models.answer(&call)),
             }
         })
     }

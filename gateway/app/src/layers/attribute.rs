@@ -43,14 +43,13 @@ where
     }
 
     fn call(&mut self, asked: Asked) -> Self::Future {
+        let call = &asked.call;
         let request = match &asked.ask {
-            Ask::Model(_, view) => Some((&**view, &asked.body[..])),
+            Ask::Model(_, view) => Some((&**view, &call.body[..])),
             Ask::Models | Ask::Other => None,
         };
-        let tenant = &asked.caller.tenant.id;
-        let attribution = Attribution::of(tenant, &asked.parts.headers, request);
-        asked
-            .receipt
+        let attribution = Attribution::of(&call.caller.tenant.id, &call.parts.headers, request);
+        call.receipt
             .enter(|entries| entries.attribution = Some(attribution));
         self.inner.call(asked)
     }

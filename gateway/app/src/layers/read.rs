@@ -20,7 +20,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::{
     body::{Body, BoxError},
-    call::{Ask, Asked, Authenticated},
+    call::{Ask, Asked, Authenticated, Call},
     error::{CallError, ReadError},
     surface::Surface,
 };
@@ -138,13 +138,13 @@ where
         Surface::Models => Ask::Models,
         Surface::Misused(_) | Surface::Other => Ask::Other,
     };
-    Ok(Asked {
+    let call = Call {
         parts,
         body,
-        ask,
         caller,
         receipt,
-    })
+    };
+    Ok(Asked { call, ask })
 }
 
 async fn collect<B>(mut body: B, headers: &HeaderMap, rules: &Rules) -> Result<Bytes, ReadError>

@@ -1,6 +1,7 @@
 //! Where a call goes, by the static table: a model's name decides, or for other paths the configuration's list.
 
 use std::{
+    cmp::Reverse,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -13,7 +14,7 @@ use tower::{Layer, Service};
 
 use crate::{
     body::Body,
-    call::{Ask, Asked, ModelCall, Routed, UpstreamTarget},
+    call::{Ask, Asked, Call, Caller, ModelCall, Routed, UpstreamTarget},
     error::{CallError, RouteError},
     receipt::RouteTaken,
 };
@@ -75,7 +76,7 @@ where
     }
 
     fn call(&mut self, asked: Asked) -> Self::Future {
-        let receipt = asked.receipt.clone();
+        let receipt = asked.call.receipt.clone();
         match self.map.decide(asked) {
             Ok((routed, taken)) => {
                 receipt.enter(|entries| entries.route = Some(taken));
@@ -90,70 +91,46 @@ where
 
 impl RouteMap {
     fn decide(&self, asked: Asked) -> Result<(Routed, RouteTaken), CallError> {
-        let Asked {
-            parts,
-            body,
-            ask,
-            caller,
-            receipt,
-        } = asked;
-        let (endpoint, view) = match ask {
-            Ask::Model(endpoint, view) => (endpoint, view),
-            Ask::Models => {
-                let asked = Asked {
-                    parts,
-                    body,
-                    ask: Ask::Models,
-                    caller,
-                    receipt,
-                };
-                return Ok((Routed::Models(asked), RouteTaken::Gateway));
-            }
-            Ask::Other => {
-                let asked = Asked {
-                    parts,
-                    body,
-                    ask: Ask::Other,
-                    caller,
-                    receipt,
-                };
-                return self.decide_other(asked);
-            }
-        };
-        let model = view.model.value.clone();
-        let call = ModelCall {
-            endpoint,
-            view,
-            parts,
-            body,
-            caller,
-            receipt,
-        };
-        let target = self.models.find(&model).ok_or_else(|| {
-            CallError::from(RouteError::UnknownModel {
+        let Asked { call, ask } = asked;
+        match ask {
+            Ask::Model(endpoint, view) => self.decide_model(ModelCall {
+                call,
+                endpoint,
+                view,
+            }),
+            Ask::Models => Ok((Routed::Models(call), RouteTaken::Gateway)),
+            Ask::Other => self.decide_other(call),
+        }
+    }
+
+    fn decide_model(&self, model_call: ModelCall) -> Result<(Routed, RouteTaken), CallError> {
+        let model = &model_call.view.model.value;
+        let target = self
+            .models
+            .find(model)
+            .ok_or_else(|| RouteError::UnknownModel {
                 model: model.clone(),
-            })
-        })?;
+            })?;
         let Some(target) = UpstreamTarget::of(target) else {
-            return Ok((Routed::Local(call), RouteTaken::Local));
+            return Ok((Routed::Local(model_call), RouteTaken::Local));
         };
         let upstream = &self.upstreams[target.index];
-        if speaks(upstream.protocol) != endpoint.dialect() {
+        if speaks(upstream.protocol) != model_call.endpoint.dialect() {
             return Err(CallError::from(RouteError::OtherProtocol {
-                model,
+                model: model.clone(),
                 upstream: upstream.name.clone(),
-                endpoint,
+                endpoint: model_call.endpoint,
                 instead: main_endpoint(upstream.protocol),
             }));
         }
+        check_credential(upstream, &model_call.call.caller)?;
         let taken = RouteTaken::Upstream(upstream.name.clone());
-        check_credential(upstream, call.caller.brings_credential, &call.caller)?;
-        Ok((Routed::Upstream(call, target), taken))
+        Ok((Routed::Upstream(model_call, target), taken))
     }
 
-    fn decide_other(&self, asked: Asked) -> Result<(Routed, RouteTaken), CallError> {
-        let path = asked.parts.uri.path();
-        let dialect = asked.receipt.surface().dialect(&asked.parts.headers);
+    fn decide_other(&self, call: Call) -> Result<(Routed, RouteTaken), CallError> {
+        let path = call.parts.uri.path();
+        let dialect = call.receipt.surface().dialect(&call.parts.headers);
         // Where several would take it, the one that speaks the client's dialect.
         let found = self
             .upstreams
@@ -161,33 +138,28 @@ impl RouteMap {
             .enumerate()
             .filter(|(_, upstream)| upstream.passes(path))
             .max_by_key(|(index, upstream)| {
-                (
-                    speaks(upstream.protocol) == dialect,
-                    std::cmp::Reverse(*index),
-                )
+                (speaks(upstream.protocol) == dialect, Reverse(*index))
             });
         let Some((index, upstream)) = found else {
-            if asked.parts.headers.contains_key(header::UPGRADE) {
-                return Err(CallError::NoWebSocket);
-            }
-            let viewed = Endpoint::from_path(path).map(|_| "POST");
-            let allowed = viewed.or((path == "/v1/models").then_some("GET"));
-            return Err(CallError::UnknownEndpoint { allowed });
+            return Err(if call.parts.headers.contains_key(header::UPGRADE) {
+                CallError::NoWebSocket
+            } else {
+                let viewed = Endpoint::from_path(path).map(|_| "POST");
+                let allowed = viewed.or((path == "/v1/models").then_some("GET"));
+                CallError::UnknownEndpoint { allowed }
+            });
         };
+        check_credential(upstream, &call.caller)?;
         let taken = RouteTaken::Upstream(upstream.name.clone());
-        check_credential(upstream, asked.caller.brings_credential, &asked.caller)?;
-        Ok((Routed::PassThrough(asked, index), taken))
+        Ok((Routed::PassThrough(call, index), taken))
     }
 }
 
 /// A provider that checks keys must be sent one: the client is told here rather than by a puzzling answer from there.
-fn check_credential(
-    upstream: &Upstream,
-    brings: bool,
-    caller: &crate::call::Caller,
-) -> Result<(), RouteError> {
-    let passes_on = brings && caller.tenant.client_credentials != ClientCredentials::Never;
-    let needs_none = !brings && caller.tenant.client_credentials == ClientCredentials::WhenUnset;
+fn check_credential(upstream: &Upstream, caller: &Caller) -> Result<(), RouteError> {
+    let policy = caller.tenant.client_credentials;
+    let passes_on = caller.brings_credential && policy != ClientCredentials::Never;
+    let needs_none = !caller.brings_credential && policy == ClientCredentials::WhenUnset;
     if upstream.api_key.is_some() || passes_on || needs_none {
         return Ok(());
     }

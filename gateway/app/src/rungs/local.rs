@@ -9,7 +9,8 @@ use skinflint_local_model::{
     TokenUsage, Turn,
 };
 use skinflint_protocol::{
-    Conversation, Emitter, Endpoint, Meta, Speaker, Stop, StopReason, Usage, count_tokens_body,
+    Conversation, Emitter, Endpoint, Meta, RequestView, Speaker, Stop, StopReason, Usage,
+    count_tokens_body,
 };
 
 use self::stream::LocalStream;
@@ -39,41 +40,36 @@ impl LocalRung {
     }
 
     /// Answers a call in its own protocol.
-    pub(super) async fn answer(&self, call: ModelCall) -> Result<Response<Body>, CallError> {
-        if call.endpoint == Endpoint::Embeddings {
-            return Err(LocalError::Endpoint(call.endpoint).into());
+    pub(super) async fn answer(&self, model_call: ModelCall) -> Result<Response<Body>, CallError> {
+        let ModelCall {
+            call,
+            endpoint,
+            view,
+        } = model_call;
+        if endpoint == Endpoint::Embeddings {
+            return Err(LocalError::Endpoint(endpoint).into());
         }
-        let conversation =
-            Conversation::from_view(&call.view, &call.body).map_err(LocalError::from)?;
+        let conversation = Conversation::from_view(&view, &call.body).map_err(LocalError::from)?;
         let engine = self.local.engine().await?;
-        if call.endpoint == Endpoint::CountTokens {
+        if endpoint == Endpoint::CountTokens {
             let prompt = prompt(conversation);
             let count = off_the_runtime(move || engine.count_tokens(&prompt)).await?;
-            return Ok(response(
-                "application/json",
-                full(count_tokens_body(count as u64)),
-            ));
+            let body = full(count_tokens_body(count as u64));
+            return Ok(response("application/json", body));
         }
-        let emitter = emitter(&call, &engine)?;
+        let receipt = call.receipt;
+        let emitter = emitter(endpoint, &view, &engine, &receipt)?;
         let generation = off_the_runtime(move || engine.generate(request(conversation))).await?;
-        if call.view.stream {
-            let stream = LocalStream::new(
-                generation,
-                emitter,
-                call.endpoint,
-                call.receipt,
-                &self.relay,
-            );
+        if view.stream {
+            let stream = LocalStream::new(generation, emitter, endpoint, receipt, &self.relay);
             let body = StreamBody::new(stream.frames()).boxed_unsync();
-            Ok(response("text/event-stream", body))
-        } else {
-            let answer = whole(generation, &emitter, &call.receipt);
-            let answered = tokio::select! {
-                answer = answer => answer?,
-                () = self.relay.deadline.cancelled() => return Err(LocalError::Stopping.into()),
-            };
-            Ok(response("application/json", full(answered)))
+            return Ok(response("text/event-stream", body));
         }
+        let answer = tokio::select! {
+            answer = whole(generation, &emitter, &receipt) => answer?,
+            () = self.relay.deadline.cancelled() => return Err(LocalError::Stopping.into()),
+        };
+        Ok(response("application/json", full(answer)))
     }
 }
 
@@ -114,16 +110,20 @@ async fn whole(
     Err(LocalError::Stopping)
 }
 
-fn emitter(call: &ModelCall, engine: &Engine) -> Result<Emitter, LocalError> {
+fn emitter(
+    endpoint: Endpoint,
+    view: &RequestView,
+    engine: &Engine,
+    receipt: &Receipt,
+) -> Result<Emitter, LocalError> {
     let meta = Meta {
-        id: call.receipt.id().bare(),
+        id: receipt.id().bare(),
         model: engine.info().name.clone(),
         created_unix: clock::unix_seconds(),
-        include_usage: call.view.include_usage,
+        include_usage: view.include_usage,
     };
-    call.receipt
-        .enter(|entries| entries.answered_by = Some(meta.model.clone()));
-    Emitter::new(call.endpoint, meta).map_err(|error| LocalError::Endpoint(error.0))
+    receipt.enter(|entries| entries.answered_by = Some(meta.model.clone()));
+    Emitter::new(endpoint, meta).map_err(|error| LocalError::Endpoint(error.0))
 }
 
 fn request(conversation: Conversation) -> GenerateRequest {

@@ -6,7 +6,7 @@ use skinflint_protocol::{ModelEntry, models_body};
 
 use crate::{
     body::{Body, full},
-    call::Asked,
+    call::Call,
 };
 
 /// The models that can be asked for by an exact name. What a prefix covers is the provider's to list.
@@ -37,8 +37,8 @@ impl ModelList {
     }
 
     /// The list in the client's dialect.
-    pub(super) fn answer(&self, asked: &Asked) -> Response<Body> {
-        let dialect = asked.receipt.surface().dialect(&asked.parts.headers);
+    pub(super) fn answer(&self, call: &Call) -> Response<Body> {
+        let dialect = call.receipt.surface().dialect(&call.parts.headers);
         let mut response = Response::new(full(models_body(dialect, &self.models)));
         response.headers_mut().insert(
             header::CONTENT_TYPE,

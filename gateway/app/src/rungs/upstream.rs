@@ -1,16 +1,14 @@
 //! Calls that a provider answers.
 
-use bytes::Bytes;
-use http::{Response, request::Parts, uri::PathAndQuery};
+use http::{Response, uri::PathAndQuery};
 use skinflint_policies::ClientCredentials;
 use skinflint_protocol::EditList;
 use skinflint_upstream::{Credential, Outbound, Provider, ProviderBody};
 
 use crate::{
     body::Body,
-    call::{Asked, Caller, ModelCall, UpstreamTarget},
+    call::{Call, Caller, ModelCall, UpstreamTarget},
     error::{CallError, UpstreamFault},
-    receipt::Receipt,
     relay::Relay,
 };
 
@@ -32,56 +30,51 @@ impl UpstreamRung {
     /// Sends a call to its provider; of the body nothing changes but what was decided.
     pub(super) async fn answer(
         &self,
-        call: ModelCall,
+        model_call: ModelCall,
         target: UpstreamTarget,
     ) -> Result<Response<Body>, CallError> {
+        let ModelCall {
+            mut call,
+            endpoint,
+            view,
+        } = model_call;
         let provider = &self.providers[target.index];
         let mut edits = EditList::new();
         if let Some(name) = &target.rename {
-            edits.replace_with_text(call.view.model.span.clone(), name);
+            edits.replace_with_text(view.model.span, name);
         }
-        let body = edits.apply(&call.body)?;
-        let response = self
-            .send(provider, call.parts, body, &call.caller, &call.receipt)
-            .await?;
+        call.body = edits.apply(&call.body)?;
+        let receipt = call.receipt.clone();
+        let response = self.send(provider, call).await?;
         self.relay
-            .answer(call.endpoint, provider.name(), response, &call.receipt)
+            .answer(endpoint, provider.name(), response, &receipt)
             .await
     }
 
     /// Sends on what is not looked at.
-    pub(super) async fn pass(
-        &self,
-        asked: Asked,
-        index: usize,
-    ) -> Result<Response<Body>, CallError> {
-        let provider = &self.providers[index];
-        let Asked {
-            parts,
-            body,
-            caller,
-            receipt,
-            ..
-        } = asked;
-        let response = self.send(provider, parts, body, &caller, &receipt).await?;
+    pub(super) async fn pass(&self, call: Call, index: usize) -> Result<Response<Body>, CallError> {
+        let response = self.send(&self.providers[index], call).await?;
         Ok(Relay::unread(response))
     }
 
     async fn send(
         &self,
         provider: &Provider,
-        parts: Parts,
-        body: Bytes,
-        caller: &Caller,
-        receipt: &Receipt,
+        call: Call,
     ) -> Result<Response<ProviderBody>, CallError> {
+        let Call {
+            parts,
+            body,
+            caller,
+            receipt,
+        } = call;
         let path = parts.uri.path_and_query().cloned();
         let outbound = Outbound {
             method: parts.method,
             path: path.unwrap_or_else(|| PathAndQuery::from_static("/")),
             headers: parts.headers,
             body,
-            credential: credential(provider, caller),
+            credential: credential(provider, &caller),
         };
         let sent = receipt.waiting(provider.send(outbound));
         let answered = tokio::select! {
