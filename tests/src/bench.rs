@@ -4,6 +4,7 @@
 //! a short slice each in turns, so that whatever else the machine does hits all three alike. What is told is medians over the rounds.
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     time::Duration,
@@ -54,10 +55,12 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// A program cannot be started.
-    #[error("cannot start {name}: {source}")]
+    #[error("cannot start {name} as {program:?}: {source}")]
     Start {
         /// The program.
         name: &'static str,
+        /// Its path, or its name to be searched for.
+        program: OsString,
         /// What the system said.
         #[source]
         source: io::Error,
@@ -128,6 +131,7 @@ pub async fn run(options: &Options) -> Result<(), BenchError> {
 async fn measure(options: &Options) -> Result<(), BenchError> {
     let deadline = Instant::now() + options.length;
     let cases = cases(options)?;
+    let load = load_average()?;
     let origin = target::origin().await?;
     let nginx = target::nginx(&options.nginx, origin.address).await?;
     let mut starts = Vec::new();
@@ -157,12 +161,18 @@ async fn measure(options: &Options) -> Result<(), BenchError> {
     let mut out = io::stdout();
     writeln!(
         out,
-        "medians over {rounds} rounds; times in ms, `first` is the first event of a stream\n\n{results}"
+        "medians over {rounds} rounds; `first` is the first event of a stream; load average before: {load}\n\n{results}"
     )?;
     for figure in figures(&results, standing) {
         writeln!(out, "{figure}")?;
     }
     Ok(())
+}
+
+/// Of the last minute: how busy the machine was with other things, which makes every time longer.
+fn load_average() -> io::Result<String> {
+    let averages = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(averages.split(' ').next().unwrap_or_default().to_owned())
 }
 
 fn cases(options: &Options) -> Result<Vec<Case>, BenchError> {

@@ -15,6 +15,7 @@ use crate::{
     drain::Drain,
     layers::route::RouteMap,
     local::LocalEngine,
+    logs::CallLog,
     metrics::Metrics,
     relay::Relay,
     rungs::{LocalRung, ModelList, Rungs, UpstreamRung},
@@ -67,8 +68,12 @@ const GRACE: Duration = Duration::from_secs(1);
 impl Gateway {
     /// Makes everything that the configuration asks for, and binds the listeners.
     ///
-    /// `models` is the folder of the local model's weights.
-    pub async fn bind(config: Config, models: PathBuf) -> Result<Self, StartError> {
+    /// `models` is the folder of the local model's weights; `log` takes a line for each call.
+    pub(crate) async fn bind(
+        config: Config,
+        models: PathBuf,
+        log: CallLog,
+    ) -> Result<Self, StartError> {
         let Config {
             listen,
             limits,
@@ -119,6 +124,7 @@ impl Gateway {
                 upstreams,
             }),
             metrics,
+            log,
             rungs,
         });
         let pages =

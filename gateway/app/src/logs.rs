@@ -1,5 +1,6 @@
 //! Where log lines go and how they look.
 
+mod calls;
 mod sink;
 
 use std::io::{self, IsTerminal};
@@ -7,6 +8,7 @@ use std::io::{self, IsTerminal};
 use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+pub(crate) use self::calls::{CallLog, CallRecord, Tokens};
 use self::sink::{Flushed, Sink};
 
 /// The look of a log line.
@@ -21,7 +23,7 @@ pub(crate) enum LogFormat {
 }
 
 /// Sends log lines to standard error from a thread of their own. What is still waiting is written when the guard is dropped.
-pub(crate) fn init(format: LogFormat, filter: EnvFilter) -> io::Result<Flushed> {
+pub(crate) fn init(format: LogFormat, filter: EnvFilter) -> io::Result<(Flushed, CallLog)> {
     let (writer, flushed) = Sink::start(io::stderr())?;
     let json = match format {
         LogFormat::Json => true,
@@ -29,6 +31,11 @@ pub(crate) fn init(format: LogFormat, filter: EnvFilter) -> io::Result<Flushed> 
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
     let registry = tracing_subscriber::registry().with(filter);
+    let calls = if json {
+        CallLog::Json(writer.clone())
+    } else {
+        CallLog::Events
+    };
     if json {
         let layer = fmt::layer()
             .json()
@@ -43,5 +50,5 @@ pub(crate) fn init(format: LogFormat, filter: EnvFilter) -> io::Result<Flushed> 
             .with(fmt::layer().with_ansi(ansi).with_writer(writer))
             .init();
     }
-    Ok(flushed)
+    Ok((flushed, calls))
 }

@@ -23,6 +23,7 @@ use crate::{
         route::{RouteLayer, RouteMap},
         telemetry::TelemetryLayer,
     },
+    logs::CallLog,
     metrics::Metrics,
     rungs::Rungs,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Parts {
     pub map: Arc<RouteMap>,
     /// Where calls are counted.
     pub metrics: Metrics,
+    /// Where their lines go.
+    pub log: CallLog,
     /// What answers.
     pub rungs: Rungs,
 }
@@ -74,7 +77,7 @@ where
                 parts.metrics.clone(),
             ))
             // Around everything that can refuse, so that refusals have an id, a line and a count too.
-            .layer(TelemetryLayer::new(parts.metrics))
+            .layer(TelemetryLayer::new(parts.metrics, parts.log))
             // The only place where an error becomes a status; below it, services fail with their errors.
             .layer(RescueLayer)
             // Before the body is read: who is not known may not make us hold megabytes.

@@ -43,14 +43,19 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 impl Process {
     /// Starts a program; `name` is for messages.
     pub(super) fn start(name: &'static str, mut command: Command) -> Result<Self, BenchError> {
-        let failed = |source| BenchError::Start { name, source };
+        let program = command.as_std().get_program().to_owned();
+        let failed = |source| BenchError::Start {
+            name,
+            program,
+            source,
+        };
         let child = command
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
         let id = child.id().and_then(|id| id.try_into().ok());
-        let id = id.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let id = id.ok_or(BenchError::NotUp { name })?;
         Ok(Self {
             name,
             child: Some(child),

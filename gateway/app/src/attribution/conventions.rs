@@ -1,6 +1,6 @@
 //! One function a convention. Sources: each client's own documentation or code; header names are compared without case.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 use skinflint_protocol::RequestView;
 
@@ -21,15 +21,44 @@ pub(super) const IN_ORDER: [Convention; 9] = [
     w3c_baggage,
 ];
 
+// Made once: reading a name from text costs more than looking it up.
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+const HELICONE_SESSION_ID: HeaderName = HeaderName::from_static("helicone-session-id");
+const SESSION_ID: HeaderName = HeaderName::from_static("session-id");
+const THREAD_ID: HeaderName = HeaderName::from_static("thread-id");
+const UNDERSCORED_SESSION_ID: HeaderName = HeaderName::from_static("session_id");
+const X_CLAUDE_CODE_AGENT_ID: HeaderName = HeaderName::from_static("x-claude-code-agent-id");
+const X_CLAUDE_CODE_PARENT_AGENT_ID: HeaderName =
+    HeaderName::from_static("x-claude-code-parent-agent-id");
+const X_CLAUDE_CODE_REQUEST_CLASS: HeaderName =
+    HeaderName::from_static("x-claude-code-request-class");
+const X_CLAUDE_CODE_SESSION_ID: HeaderName = HeaderName::from_static("x-claude-code-session-id");
+const X_CODEX_PARENT_THREAD_ID: HeaderName = HeaderName::from_static("x-codex-parent-thread-id");
+const X_LITELLM_SESSION_ID: HeaderName = HeaderName::from_static("x-litellm-session-id");
+const X_LITELLM_TAGS: HeaderName = HeaderName::from_static("x-litellm-tags");
+const X_LITELLM_TRACE_ID: HeaderName = HeaderName::from_static("x-litellm-trace-id");
+const X_OPENAI_SUBAGENT: HeaderName = HeaderName::from_static("x-openai-subagent");
+const X_PARENT_SESSION_ID: HeaderName = HeaderName::from_static("x-parent-session-id");
+const X_PORTKEY_METADATA: HeaderName = HeaderName::from_static("x-portkey-metadata");
+const X_PORTKEY_TRACE_ID: HeaderName = HeaderName::from_static("x-portkey-trace-id");
+const X_SESSION_AFFINITY: HeaderName = HeaderName::from_static("x-session-affinity");
+const X_SESSION_ID: HeaderName = HeaderName::from_static("x-session-id");
+const X_SKINFLINT_AGENT: HeaderName = HeaderName::from_static("x-skinflint-agent");
+const X_SKINFLINT_CLASS: HeaderName = HeaderName::from_static("x-skinflint-class");
+const X_SKINFLINT_PARENT_AGENT: HeaderName = HeaderName::from_static("x-skinflint-parent-agent");
+const X_SKINFLINT_SESSION: HeaderName = HeaderName::from_static("x-skinflint-session");
+const X_SKINFLINT_TAGS: HeaderName = HeaderName::from_static("x-skinflint-tags");
+const X_SKINFLINT_TASK: HeaderName = HeaderName::from_static("x-skinflint-task");
+
 /// Our own headers.
 fn skinflint(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
     Said {
-        task: header(headers, "x-skinflint-task"),
-        session: header(headers, "x-skinflint-session"),
-        agent: header(headers, "x-skinflint-agent"),
-        parent: header(headers, "x-skinflint-parent-agent"),
-        class: header(headers, "x-skinflint-class"),
-        tags: list(headers, "x-skinflint-tags"),
+        task: header(headers, &X_SKINFLINT_TASK),
+        session: header(headers, &X_SKINFLINT_SESSION),
+        agent: header(headers, &X_SKINFLINT_AGENT),
+        parent: header(headers, &X_SKINFLINT_PARENT_AGENT),
+        class: header(headers, &X_SKINFLINT_CLASS),
+        tags: list(headers, &X_SKINFLINT_TAGS),
     }
 }
 
@@ -37,11 +66,11 @@ fn skinflint(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
 fn claude_code(headers: &HeaderMap, view: Option<&RequestView>) -> Said {
     let user_id = view.and_then(|view| metadata(view, "user_id"));
     Said {
-        session: header(headers, "x-claude-code-session-id")
+        session: header(headers, &X_CLAUDE_CODE_SESSION_ID)
             .or_else(|| user_id.and_then(session_of_user_id)),
-        agent: header(headers, "x-claude-code-agent-id"),
-        parent: header(headers, "x-claude-code-parent-agent-id"),
-        class: header(headers, "x-claude-code-request-class"),
+        agent: header(headers, &X_CLAUDE_CODE_AGENT_ID),
+        parent: header(headers, &X_CLAUDE_CODE_PARENT_AGENT_ID),
+        class: header(headers, &X_CLAUDE_CODE_REQUEST_CLASS),
         ..Said::default()
     }
 }
@@ -59,12 +88,12 @@ fn session_of_user_id(user_id: &str) -> Option<Label> {
 /// Codex: every thread is an agent; the session is the window's.
 fn codex(headers: &HeaderMap, view: Option<&RequestView>) -> Said {
     let body = |key| view.and_then(|view| client_metadata(view, key));
-    let subagent = header(headers, "x-openai-subagent");
-    let parent = header(headers, "x-codex-parent-thread-id");
-    let thread = header(headers, "thread-id").or_else(|| body("thread_id"));
+    let subagent = header(headers, &X_OPENAI_SUBAGENT);
+    let parent = header(headers, &X_CODEX_PARENT_THREAD_ID);
+    let thread = header(headers, &THREAD_ID).or_else(|| body("thread_id"));
     Said {
-        session: header(headers, "session_id")
-            .or_else(|| header(headers, "session-id"))
+        session: header(headers, &UNDERSCORED_SESSION_ID)
+            .or_else(|| header(headers, &SESSION_ID))
             .or_else(|| body("session_id")),
         // The main thread is no agent of its own.
         agent: thread.filter(|_| subagent.is_some() || parent.is_some()),
@@ -76,8 +105,8 @@ fn codex(headers: &HeaderMap, view: Option<&RequestView>) -> Said {
 
 /// opencode: a sub-agent is a session with a parent.
 fn opencode(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
-    let own = header(headers, "x-session-id").or_else(|| header(headers, "x-session-affinity"));
-    match header(headers, "x-parent-session-id") {
+    let own = header(headers, &X_SESSION_ID).or_else(|| header(headers, &X_SESSION_AFFINITY));
+    match header(headers, &X_PARENT_SESSION_ID) {
         Some(parent) => Said {
             session: Some(parent),
             agent: own,
@@ -94,16 +123,16 @@ fn opencode(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
 /// LiteLLM's proxy headers.
 fn litellm(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
     Said {
-        session: header(headers, "x-litellm-session-id")
-            .or_else(|| header(headers, "x-litellm-trace-id")),
-        tags: list(headers, "x-litellm-tags"),
+        session: header(headers, &X_LITELLM_SESSION_ID)
+            .or_else(|| header(headers, &X_LITELLM_TRACE_ID)),
+        tags: list(headers, &X_LITELLM_TAGS),
         ..Said::default()
     }
 }
 
 /// Portkey: a trace id, and metadata as a JSON object of strings.
 fn portkey(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
-    let metadata: Map<String, Value> = raw(headers, "x-portkey-metadata")
+    let metadata: Map<String, Value> = raw(headers, &X_PORTKEY_METADATA)
         .and_then(|value| serde_json::from_str(value).ok())
         .unwrap_or_default();
     Said {
@@ -111,7 +140,7 @@ fn portkey(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
         session: metadata
             .get("session_id")
             .and_then(text)
-            .or_else(|| header(headers, "x-portkey-trace-id")),
+            .or_else(|| header(headers, &X_PORTKEY_TRACE_ID)),
         agent: metadata.get("agent").and_then(text),
         tags: metadata
             .iter()
@@ -125,7 +154,7 @@ fn portkey(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
 fn helicone(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
     const PROPERTY: &str = "helicone-property-";
     Said {
-        session: header(headers, "helicone-session-id"),
+        session: header(headers, &HELICONE_SESSION_ID),
         tags: headers
             .iter()
             .filter_map(|(name, value)| {
@@ -153,7 +182,7 @@ fn openai_body(_: &HeaderMap, view: Option<&RequestView>) -> Said {
 
 /// `baggage`, which OpenTelemetry's SDKs carry along.
 fn w3c_baggage(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
-    let Some(header) = raw(headers, "baggage") else {
+    let Some(header) = raw(headers, &BAGGAGE) else {
         return Said::default();
     };
     Said {
@@ -164,15 +193,15 @@ fn w3c_baggage(headers: &HeaderMap, _: Option<&RequestView>) -> Said {
     }
 }
 
-fn raw<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn raw<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn header(headers: &HeaderMap, name: &str) -> Option<Label> {
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<Label> {
     Label::new(raw(headers, name)?)
 }
 
-fn list(headers: &HeaderMap, name: &str) -> std::collections::BTreeSet<Label> {
+fn list(headers: &HeaderMap, name: &HeaderName) -> std::collections::BTreeSet<Label> {
     raw(headers, name)
         .unwrap_or_default()
         .split(',')

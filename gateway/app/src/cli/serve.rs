@@ -31,14 +31,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = arguments.config.load()?;
     let filter: EnvFilter = arguments.log.parse()?;
     let models = arguments.models.clone().unwrap_or_else(models_folder);
-    let _written_at_exit = logs::init(arguments.log_format, filter)?;
+    let (_written_at_exit, calls) = logs::init(arguments.log_format, filter)?;
     tls::install_provider()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(config.listen.threads.get())
         .build()?;
     runtime.block_on(async {
-        let gateway = Gateway::bind(config, models).await?;
+        let gateway = Gateway::bind(config, models, calls).await?;
         gateway.drain().stop_on_signals()?;
         gateway.run().await?;
         Ok(())

@@ -14,12 +14,13 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tower::{Layer, Service};
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, debug_span};
 
 use self::line::CallLine;
 use crate::{
     body::{Body, BoxError},
     call::Recorded,
+    logs::CallLog,
     metrics::Metrics,
     receipt::Receipt,
     rescue::REQUEST_ID,
@@ -30,13 +31,14 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct TelemetryLayer {
     metrics: Metrics,
+    log: CallLog,
 }
 
 /// Opens the record of a call, and closes it after the last byte of the answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Telemetry<S> {
     inner: S,
-    metrics: Metrics,
+    layer: TelemetryLayer,
 }
 
 const TASK: HeaderName = HeaderName::from_static("x-skinflint-task");
@@ -47,9 +49,9 @@ const MODEL: HeaderName = HeaderName::from_static("x-skinflint-model");
 // === impl TelemetryLayer ===
 
 impl TelemetryLayer {
-    /// Counts into these metrics.
-    pub(crate) fn new(metrics: Metrics) -> Self {
-        Self { metrics }
+    /// Counts into these metrics and writes into this log.
+    pub(crate) fn new(metrics: Metrics, log: CallLog) -> Self {
+        Self { metrics, log }
     }
 }
 
@@ -59,7 +61,7 @@ impl<S> Layer<S> for TelemetryLayer {
     fn layer(&self, inner: S) -> Telemetry<S> {
         Telemetry {
             inner,
-            metrics: self.metrics.clone(),
+            layer: self.clone(),
         }
     }
 }
@@ -82,9 +84,9 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let surface = Surface::of(request.method(), request.uri().path());
         let receipt = Receipt::open(surface);
-        let span = info_span!("call", request_id = %receipt.id());
+        let span = debug_span!("call", request_id = %receipt.id());
         // Written when it is dropped, so that a call given up half-way has its line too.
-        let mut line = CallLine::open(receipt.clone(), self.metrics.clone());
+        let mut line = CallLine::open(receipt.clone(), self.layer.clone());
         let recorded = Recorded {
             request,
             receipt: receipt.clone(),

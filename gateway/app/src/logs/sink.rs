@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Takes lines; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Sink {
+pub(crate) struct Sink {
     shared: Arc<Shared>,
 }
 

@@ -52,6 +52,7 @@ impl Fixture {
             timeouts: config.timeouts,
             tenants: Arc::new(config.tenants),
             metrics: metrics.clone(),
+            log: CallLog::Events,
             rungs: Rungs::new(
                 LocalRung::new(local, relay.clone()),
                 UpstreamRung::new(Vec::new(), relay),

@@ -1,12 +1,16 @@
 //! The log line and the counts of one call.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use skinflint_policies::TenantId;
 use skinflint_protocol::{StopReason, Usage};
 
+use super::TelemetryLayer;
 use crate::{
     attribution::{Attribution, Label},
-    metrics::{CallLabels, Metrics, RouteLabels, TokenLabels},
+    logs::{CallRecord, Tokens},
+    metrics::{CallLabels, RouteLabels, TokenLabels},
     receipt::{Entries, Receipt},
 };
 
@@ -14,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct CallLine {
     receipt: Receipt,
-    metrics: Metrics,
+    layer: TelemetryLayer,
     /// Of the response, once there is one.
     pub(super) status: Option<StatusCode>,
     /// Bytes of the response body.
@@ -42,10 +46,10 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 // === impl CallLine ===
 
 impl CallLine {
-    pub(super) fn open(receipt: Receipt, metrics: Metrics) -> Self {
+    pub(super) fn open(receipt: Receipt, layer: TelemetryLayer) -> Self {
         Self {
             receipt,
-            metrics,
+            layer,
             status: None,
             bytes_out: 0,
             ended: false,
@@ -71,12 +75,14 @@ impl CallLine {
         let labels = RouteLabels {
             route: route.to_owned(),
         };
-        self.metrics
+        self.layer
+            .metrics
             .duration
             .get_or_create(&labels)
             .observe(duration.as_secs_f64());
         if let Some(first_token) = entries.first_token {
-            self.metrics
+            self.layer
+                .metrics
                 .first_token
                 .get_or_create(&labels)
                 .observe(first_token.as_secs_f64());
@@ -86,9 +92,14 @@ impl CallLine {
                 route: route.to_owned(),
                 kind,
             };
-            self.metrics.tokens.get_or_create(&labels).inc_by(count);
+            self.layer
+                .metrics
+                .tokens
+                .get_or_create(&labels)
+                .inc_by(count);
         }
-        self.metrics
+        self.layer
+            .metrics
             .calls
             .get_or_create(&CallLabels {
                 endpoint: self.receipt.surface().label(),
@@ -114,40 +125,44 @@ impl Drop for CallLine {
         let label = |pick: fn(&Attribution) -> Option<&Label>| {
             attribution.and_then(pick).map(Label::as_str)
         };
-        let usage = entries.usage.as_ref();
-        let token = |pick: fn(&Usage) -> u64| usage.map(pick);
-        tracing::info!(
-            target: "skinflint::call",
-            request_id = %self.receipt.id(),
-            tenant = entries.tenant.as_ref().map(TenantId::as_str),
-            task = label(|attribution| Some(&attribution.task)),
-            session = label(|attribution| attribution.session.as_ref()),
-            agent = label(|attribution| attribution.agent.as_ref()),
-            parent_agent = label(|attribution| attribution.parent.as_ref()),
-            class = label(|attribution| attribution.class.as_ref()),
-            tags = attribution.and_then(tags),
-            endpoint = self.receipt.surface().label(),
-            model = entries.model,
-            answered_by = entries.answered_by,
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        let failure = entries.failure.as_ref();
+        self.layer.log.write(&CallRecord {
+            request_id: self.receipt.id().to_string(),
+            tenant: entries.tenant.as_ref().map(TenantId::as_str),
+            task: label(|attribution| Some(&attribution.task)),
+            session: label(|attribution| attribution.session.as_ref()),
+            agent: label(|attribution| attribution.agent.as_ref()),
+            parent_agent: label(|attribution| attribution.parent.as_ref()),
+            class: label(|attribution| attribution.class.as_ref()),
+            tags: attribution.and_then(tags),
+            endpoint: self.receipt.surface().label(),
+            model: entries.model.as_deref(),
+            answered_by: entries.answered_by.as_deref(),
             route,
-            stream = entries.stream,
+            stream: entries.stream,
             status,
-            outcome = outcome.label(),
-            stop = entries.stop.map(StopReason::as_str),
-            fresh_input = token(|usage| usage.fresh_input),
-            cache_read = token(|usage| usage.cache_read),
-            cache_write_5m = token(|usage| usage.cache_write_5m),
-            cache_write_1h = token(|usage| usage.cache_write_1h),
-            output = token(|usage| usage.output),
-            reasoning = token(|usage| usage.reasoning),
-            bytes_in = entries.bytes_in,
-            bytes_out = self.bytes_out,
-            first_token_ms = entries.first_token.map(|time| time.as_secs_f64() * 1e3),
-            duration_ms = self.receipt.elapsed().as_secs_f64() * 1e3,
-            failure = entries.failure.as_ref().map(|failure| failure.label),
-            failure_detail = entries.failure.as_ref().map(|failure| failure.detail.as_str()),
-            "call"
-        );
+            outcome: outcome.label(),
+            stop: entries.stop.map(StopReason::as_str),
+            usage: entries.usage.as_ref().map(tokens),
+            bytes_in: entries.bytes_in,
+            bytes_out: self.bytes_out,
+            first_token_ms: entries.first_token.map(milliseconds),
+            duration_ms: milliseconds(self.receipt.elapsed()),
+            failure: failure.map(|failure| failure.label),
+            failure_detail: failure.map(|failure| failure.detail.as_str()),
+        });
+    }
+}
+
+fn tokens(usage: &Usage) -> Tokens {
+    Tokens {
+        fresh_input: usage.fresh_input,
+        cache_read: usage.cache_read,
+        cache_write_5m: usage.cache_write_5m,
+        cache_write_1h: usage.cache_write_1h,
+        output: usage.output,
+        reasoning: usage.reasoning,
     }
 }
 
