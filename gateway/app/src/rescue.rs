@@ -248,7 +248,8 @@ fn tell_local(error: &LocalError) -> Told {
         LocalError::Unsupported(unsupported) => Told::new(
             StatusCode::BAD_REQUEST,
             ErrorKind::InvalidRequest,
-            sentence(unsupported),
+            // The text begins with the place in the request, as the request spells it.
+            format!("{unsupported}."),
         )
         .param(Some(&unsupported.path))
         .code("unsupported_by_local_model"),
