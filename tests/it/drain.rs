@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
-use skinflint_tests::{FakeProvider, Gate, Gateway, Script, sse};
+use skinflint_tests::{CutAt, Ending, FakeProvider, Gate, Gateway, Script, sse};
 use tokio::net::TcpStream;
 
 use crate::api::Api;
@@ -176,6 +176,42 @@ async fn a_second_signal_waits_no_longer() {
     assert_eq!(gateway.exited().await.code(), Some(0));
     provider.wait_idle().await;
     gateway.finish().await;
+}
+
+/// A provider that keeps its connection open after the last event has said all: the client is told nothing else.
+#[tokio::test]
+async fn a_stream_that_has_ended_ends_without_an_error_event() {
+    for api in [Api::Chat, Api::Messages, Api::Responses] {
+        let provider = FakeProvider::start().await;
+        let mut gateway = Gateway::builder(&provider)
+            .timeout("drain", "1h")
+            .start()
+            .await;
+        provider.script(Script::tokens(2).cut(CutAt::Events(usize::MAX), Ending::Stall));
+        let (mut response, mut relayed) = begin(&gateway, api).await;
+        while !ended(&relayed) {
+            relayed.extend_from_slice(&response.chunk().await.unwrap().unwrap());
+        }
+        let whole = relayed.len();
+        gateway.signal(Signal::SIGTERM);
+        unready(&gateway).await;
+        gateway.signal(Signal::SIGTERM);
+        let relayed = rest((response, relayed)).await;
+        assert_eq!(relayed.len(), whole, "nothing comes after the end");
+        assert_eq!(gateway.exited().await.code(), Some(0));
+        provider.wait_idle().await;
+        gateway.finish().await;
+    }
+}
+
+/// Whether the terminal event of any of the protocols is there.
+fn ended(relayed: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(relayed);
+    let last = text.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    text.ends_with("\n\n")
+        && ["[DONE]", "message_stop", "response.completed"]
+            .iter()
+            .any(|mark| last.contains(mark))
 }
 
 /// Idle keep-alive connections hold nothing up, nor do those that have never said anything.

@@ -107,6 +107,21 @@ async fn a_redirect_is_not_followed() {
     gateway.finish().await;
 }
 
+/// `304` has no place to lead to, and is the answer that a conditional request hopes for.
+#[tokio::test]
+async fn not_modified_is_no_redirect() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::start(&provider).await;
+    provider.script(Script::status(StatusCode::NOT_MODIFIED));
+    let response = gateway
+        .post("/v1/messages", Api::Messages.text(false))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+    gateway.finish().await;
+}
+
 /// Proxy variables of the environment are somebody else's; the provider is dialled directly.
 #[tokio::test]
 async fn proxy_variables_are_not_followed() {

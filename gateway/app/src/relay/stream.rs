@@ -125,6 +125,11 @@ impl HttpBody for EventRelay {
                 }
                 Poll::Ready(None) => *this.state = State::Ended,
                 Poll::Pending if this.deadline.as_mut().poll(cx).is_ready() => {
+                    // A provider that keeps its connection open after the terminal event has said all.
+                    if this.tap.is_complete() {
+                        *this.state = State::Ended;
+                        continue;
+                    }
                     return fail(this.tap, this.about, this.state, UpstreamFault::Stopping);
                 }
                 Poll::Pending => {

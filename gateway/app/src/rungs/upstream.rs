@@ -1,6 +1,6 @@
 //! Calls that a provider answers.
 
-use http::{Response, uri::PathAndQuery};
+use http::{Response, StatusCode, uri::PathAndQuery};
 use skinflint_policies::ClientCredentials;
 use skinflint_protocol::EditList;
 use skinflint_upstream::{Credential, Outbound, Provider, ProviderBody};
@@ -83,7 +83,10 @@ impl UpstreamRung {
         };
         answered
             .and_then(|response| match response.status() {
-                status if status.is_redirection() => Err(UpstreamFault::Redirect(status)),
+                // Unlike the others of its class, `304` leads nowhere.
+                status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
+                    Err(UpstreamFault::Redirect(status))
+                }
                 _ => Ok(response),
             })
             .map_err(|fault| CallError::Upstream {
