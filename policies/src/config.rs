@@ -1,9 +1,13 @@
-//! `skinflint.toml`: listeners, limits, upstreams, models.
+//! `skinflint.toml`: listeners, limits, upstreams, models, the ledger.
 
+mod alerts;
+mod counters;
+mod ledger;
 mod limits;
 mod listen;
 mod local;
 mod models;
+mod reload;
 mod timeouts;
 mod upstream;
 
@@ -11,18 +15,24 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use self::reload::Surroundings;
 pub use self::{
+    alerts::{Alerts, Anomaly},
+    counters::{Counters, WhenDown},
+    ledger::{Durability, Ledger, LedgerFile, LedgerSettings, LedgerStore},
     limits::Limits,
     listen::{AdminAccess, Listen, Transport},
     local::{Local, LocalModel, Weights},
     models::{ModelEntry, ModelTable, ModelTarget},
+    reload::{Policies, PolicySource, Reload},
     timeouts::Timeouts,
-    upstream::{Upstream, UpstreamProtocol},
+    upstream::{DrainCaps, OnDisconnect, Upstream, UpstreamProtocol},
 };
 use crate::{
     file::{self, FileError, Invalid},
+    prices::{self, Prices},
     secret::Environment,
-    tenant::Tenants,
+    tenants::Tenants,
 };
 
 /// Everything that the gateway was told, checked.
@@ -42,10 +52,18 @@ pub struct Config {
     pub models: ModelTable,
     /// The model that runs in this process.
     pub local: Local,
-    /// Who may call.
+    /// Where it is written down what calls cost.
+    pub ledger: Ledger,
+    /// Where it is counted how much of each budget is left.
+    pub counters: Counters,
+    /// Who is told of budgets that fill up.
+    pub alerts: Alerts,
+    /// Who may call, and what they may spend.
     pub tenants: Tenants,
-    /// The folder of tenant files; it need not exist when the configuration does not name it.
-    pub policies: PathBuf,
+    /// What models cost.
+    pub prices: Prices,
+    /// Where tenants and prices come from, to be read again while the gateway runs.
+    pub policies: PolicySource,
 }
 
 /// Where a configuration comes from.
@@ -78,6 +96,16 @@ struct Raw {
     model: Vec<models::Raw>,
     #[serde(default)]
     local: local::Raw,
+    #[serde(default)]
+    ledger: ledger::Raw,
+    #[serde(default)]
+    counters: counters::Raw,
+    #[serde(default)]
+    alerts: alerts::Raw,
+    #[serde(default)]
+    price: Vec<prices::Raw>,
+    #[serde(default)]
+    prices: prices::RawSettings,
 }
 
 /// Folder of tenant files when the configuration names none.
@@ -91,10 +119,7 @@ impl Source {
         let invalid = Invalid::new(field, message);
         let told = match self {
             Self::Defaults => format!("`{field}`: {message}"),
-            Self::File(path) => match file::Source::read(path) {
-                Ok(source) => source.locate(invalid).to_string(),
-                Err(unreadable) => unreadable.to_string(),
-            },
+            Self::File(path) => file::fault(path, invalid).to_string(),
         };
         FieldFault(told)
     }
@@ -107,65 +132,59 @@ impl Config {
     pub fn load(path: &Path, environment: &impl Environment) -> Result<Self, FileError> {
         let source = file::Source::read(path)?;
         let raw: Raw = source.parse()?;
-        let base = path.parent().unwrap_or(Path::new("."));
-        let policies = base.join(
-            raw.policies
-                .as_deref()
-                .unwrap_or(Path::new(DEFAULT_POLICIES)),
-        );
-        if raw.policies.is_some() && !policies.is_dir() {
-            let message = format!("no folder `{}`", policies.display());
-            return Err(source.locate(Invalid::new("policies", message)));
-        }
-        let tenants = if raw.policies.is_some() || policies.is_dir() {
-            Tenants::load(&policies)?
-        } else {
-            Tenants::none()
-        };
-        Self::validate(
-            raw,
-            Source::File(path.to_owned()),
-            base,
-            tenants,
-            environment,
-        )
-        .map(|config| Self { policies, ..config })
-        .map_err(|invalid| source.locate(invalid))
+        let config = Self::validate(raw, Source::File(path.to_owned()), environment)
+            .map_err(|invalid| source.locate(invalid))?;
+        Ok(Self {
+            tenants: config.policies.tenants()?,
+            policies: config.policies.started_with(source.parse()?),
+            ..config
+        })
     }
 
     /// The defaults in the binary: loopback listeners, no upstream, the local model.
     pub fn defaults(environment: &impl Environment) -> Result<Self, Invalid> {
-        Self::validate(
-            Raw::default(),
-            Source::Defaults,
-            Path::new("."),
-            Tenants::none(),
-            environment,
-        )
+        Self::validate(Raw::default(), Source::Defaults, environment)
     }
 
-    fn validate(
-        raw: Raw,
-        source: Source,
-        base: &Path,
-        tenants: Tenants,
-        environment: &impl Environment,
-    ) -> Result<Self, Invalid> {
+    /// All but the tenants, whose files are not read here.
+    fn validate(raw: Raw, source: Source, environment: &impl Environment) -> Result<Self, Invalid> {
+        let base = match &source {
+            Source::File(path) => path.parent().unwrap_or(Path::new(".")),
+            Source::Defaults => Path::new("."),
+        };
         let listen = Listen::validate(raw.listen, base, environment)
             .map_err(|invalid| invalid.under("listen"))?;
-        if tenants.keyless().is_some() && !listen.calls.ip().is_loopback() {
-            return Err(Invalid::new(
-                "listen.calls",
-                "a public listener needs keys: add a tenant with `skinflint keys new`, or listen on 127.0.0.1",
-            ));
-        }
         let limits = Limits::validate(&raw.limits).map_err(|invalid| invalid.under("limits"))?;
         let timeouts =
             Timeouts::validate(&raw.timeouts).map_err(|invalid| invalid.under("timeouts"))?;
         let upstreams = upstream::validate(raw.upstream, environment)?;
         let local = Local::validate(raw.local, base).map_err(|invalid| invalid.under("local"))?;
         let models = ModelTable::validate(raw.model, &upstreams, &local)?;
+        let ledger = Ledger::validate(raw.ledger, base, environment)
+            .map_err(|invalid| invalid.under("ledger"))?;
+        let counters = Counters::validate(raw.counters, environment)
+            .map_err(|invalid| invalid.under("counters"))?;
+        let alerts =
+            Alerts::validate(raw.alerts, environment).map_err(|invalid| invalid.under("alerts"))?;
+        if matches!((&ledger, &counters), (Ledger::Off, Counters::Redis { .. })) {
+            return Err(Invalid::new(
+                "ledger.store",
+                "counters in Redis are filled from the ledger, which is off",
+            ));
+        }
+        let named = raw.policies.is_some();
+        let folder = base.join(raw.policies.unwrap_or_else(|| DEFAULT_POLICIES.into()));
+        if named && !folder.is_dir() {
+            let message = format!("no folder `{}`", folder.display());
+            return Err(Invalid::new("policies", message));
+        }
+        let surroundings = Surroundings {
+            calls: listen.calls,
+            local: matches!(local, Local::On(_)),
+            ledger: matches!(ledger, Ledger::On(_)),
+        };
         Ok(Self {
+            policies: PolicySource::new(source.clone(), folder, named, surroundings),
             source,
             listen,
             limits,
@@ -173,8 +192,11 @@ impl Config {
             upstreams,
             models,
             local,
-            tenants,
-            policies: base.join(DEFAULT_POLICIES),
+            ledger,
+            counters,
+            alerts,
+            tenants: Tenants::none(),
+            prices: prices::validate(&raw.price, raw.prices)?,
         })
     }
 }

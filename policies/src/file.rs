@@ -33,6 +33,12 @@ pub enum FileError {
         /// What is wrong and what was expected.
         message: String,
     },
+    /// The last tenant file is gone, and without any the gateway would let callers in that have no key.
+    #[error("{}: no tenant file is left; if callers are to need no key, restart the gateway", folder.display())]
+    NoTenants {
+        /// Where they were.
+        folder: PathBuf,
+    },
 }
 
 /// A value of the right type that makes no sense: which field, and what was expected.
@@ -126,6 +132,14 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The error of a field that turned out to be wrong after its file was read.
+pub(crate) fn fault(path: &Path, invalid: Invalid) -> FileError {
+    match Source::read(path) {
+        Ok(source) => source.locate(invalid),
+        Err(unreadable) => unreadable,
+    }
+}
+
 /// The bytes of the deepest part of `field` that the document has, so that a missing field points at its parent.
 fn span_of(root: &DeTable<'_>, field: &str) -> Option<Range<usize>> {
     let mut steps = field.split(['.', '[']).filter(|step| !step.is_empty());
@@ -159,3 +173,6 @@ impl fmt::Display for Field<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

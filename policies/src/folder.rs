@@ -10,7 +10,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 use crate::{
     file::FileError,
     key::{KeyId, VirtualKey},
-    tenant::{PolicyFile, TenantId},
+    tenant::{BudgetScope, PolicyFile, TenantId},
 };
 
 /// The folder of tenant files, as the command line edits it.
@@ -82,7 +82,7 @@ impl PolicyFolder {
         Ok(path)
     }
 
-    /// Takes a key out of whichever file has it; returns the file.
+    /// Takes a key out of whichever file has it, with the budgets that were for that key alone; returns the file.
     pub fn revoke_key(&self, id: &KeyId) -> Result<PathBuf, EditError> {
         let file = self
             .files()?
@@ -104,6 +104,7 @@ impl PolicyFolder {
                 }
             }
         }
+        drop_budgets(&mut document, &BudgetScope::Key(id.clone()).to_string());
         write(&file.path, &document)?;
         Ok(file.path)
     }
@@ -114,6 +115,25 @@ impl PolicyFolder {
         } else {
             Ok(Vec::new())
         }
+    }
+}
+
+/// Takes out the budgets of a scope. One for a key that is gone would make the file wrong, and the gateway would go on with the old one.
+fn drop_budgets(document: &mut DocumentMut, scope: &str) {
+    let is_other = |found: Option<&str>| found != Some(scope);
+    match document.get_mut("budget") {
+        Some(Item::ArrayOfTables(tables)) => {
+            tables.retain(|table| is_other(table.get("scope").and_then(Item::as_str)));
+        }
+        Some(other) => {
+            if let Some(array) = other.as_array_mut() {
+                array.retain(|record| {
+                    let table = record.as_inline_table();
+                    is_other(table.and_then(|table| table.get("scope")?.as_str()))
+                });
+            }
+        }
+        None => {}
     }
 }
 
@@ -202,5 +222,25 @@ mod tests {
         assert_eq!(PolicyFile::load(&path).unwrap().keys.len(), 2);
         folder.revoke_key(&key.id).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn the_budgets_of_a_key_go_with_it() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = PolicyFolder::new(root.path());
+        let key = VirtualKey::generate().unwrap();
+        let path = folder.add_key(&tenant(), &key).unwrap();
+        let budget = |scope: &str| {
+            format!("[[budget]]\nscope = \"{scope}\"\nwindow = \"day\"\nlimit_usd = 1\n")
+        };
+        let text = std::fs::read_to_string(&path).unwrap();
+        let of_key = budget(&format!("key:{}", key.id));
+        std::fs::write(&path, format!("{text}{of_key}{}", budget("key"))).unwrap();
+        assert_eq!(PolicyFile::load(&path).unwrap().tenant.budgets.len(), 2);
+        folder.revoke_key(&key.id).unwrap();
+        let file = PolicyFile::load(&path).unwrap();
+        assert_eq!(file.keys.len(), 0);
+        assert_eq!(file.tenant.budgets[0].scope, BudgetScope::EachKey);
+        assert_eq!(file.tenant.budgets.len(), 1);
     }
 }

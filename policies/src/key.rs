@@ -3,7 +3,7 @@
 //! A key reads `sk-skf-<id>-<secret>`. The id is public: it names the record to look up. The secret is 256 random bits.
 //! Only the SHA-256 of the whole key is ever stored; a fast hash is enough because the secret is random, not chosen.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -29,7 +29,7 @@ pub struct VirtualKey {
 
 /// The public part of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(String);
+pub struct KeyId(Arc<str>);
 
 /// SHA-256 of a whole key. It is not a credential: presenting it does not authenticate.
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ impl VirtualKey {
         let secret = random_text(SECRET_LEN)?;
         Ok(Self {
             text: SecretString::from(format!("{PREFIX}{id}-{secret}")),
-            id: KeyId(id),
+            id: KeyId(id.into()),
         })
     }
 
@@ -93,7 +93,7 @@ impl KeyId {
     /// Reads an id as a policy file or a command line gives it.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let sound = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        sound.then(|| Self(text.to_owned())).ok_or(KeyError::Id)
+        sound.then(|| Self(text.into())).ok_or(KeyError::Id)
     }
 
     /// The id within a presented key; `None` if it is not one of ours.

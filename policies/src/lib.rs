@@ -4,19 +4,31 @@ mod config;
 mod file;
 mod folder;
 mod key;
+mod name;
 mod pattern;
+mod prices;
 mod secret;
+mod share;
 mod tenant;
+mod tenants;
 mod units;
 
 pub use config::{
-    AdminAccess, Config, FieldFault, Limits, Listen, Local, LocalModel, ModelEntry, ModelTable,
-    ModelTarget, Source, Timeouts, Transport, Upstream, UpstreamProtocol, Weights,
+    AdminAccess, Alerts, Anomaly, Config, Counters, DrainCaps, Durability, FieldFault, Ledger,
+    LedgerFile, LedgerSettings, LedgerStore, Limits, Listen, Local, LocalModel, ModelEntry,
+    ModelTable, ModelTarget, OnDisconnect, Policies, PolicySource, Reload, Source, Timeouts,
+    Transport, Upstream, UpstreamProtocol, Weights, WhenDown,
 };
 pub use file::{FileError, Invalid};
 pub use folder::{EditError, PolicyFolder};
 pub use key::{KeyError, KeyHash, KeyId, VirtualKey};
 pub use pattern::ModelPattern;
+pub use prices::{PriceSource, PriceTable, Prices, UnknownPrice, provider_of_host};
 pub use secret::{Environment, ProcessEnvironment};
-pub use tenant::{ClientCredentials, KeyRecord, PolicyFile, Tenant, TenantId, Tenants, UnknownKey};
+pub use share::{NotAShare, Share};
+pub use tenant::{
+    AllowedModels, Budget, BudgetScope, ClientCredentials, KeyRecord, OnExceed, PolicyFile,
+    RateLimit, Tenant, TenantId, Window,
+};
+pub use tenants::{Identity, Tenants, UnknownKey};
 pub use units::ByteSize;

@@ -9,6 +9,9 @@ pub struct ModelPattern {
     prefix: bool,
 }
 
+/// What [`ModelPattern::parse`] expects, for messages.
+pub(crate) const EXPECTED: &str = "expected a model's name, or a prefix with one `*` at its end";
+
 // === impl ModelPattern ===
 
 impl ModelPattern {

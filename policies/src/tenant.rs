@@ -1,22 +1,31 @@
-//! Tenants and their keys, one TOML file each.
+//! One tenant and its file.
+
+mod budget;
+mod id;
+mod rate_limit;
+mod scope;
+mod window;
 
 use std::{
-    collections::HashMap,
-    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use serde::Deserialize;
 
+pub use self::{
+    budget::{Budget, OnExceed},
+    id::TenantId,
+    rate_limit::RateLimit,
+    scope::BudgetScope,
+    window::Window,
+};
 use crate::{
     file::{FileError, Invalid, Source},
     key::{KeyError, KeyHash, KeyId},
+    pattern::{self, ModelPattern},
+    share::Share,
 };
-
-/// The name of a tenant: ASCII letters, digits, `-`, `_` and `.`, at most 64.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TenantId(Arc<str>);
 
 /// One customer of the gateway.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +34,16 @@ pub struct Tenant {
     pub id: TenantId,
     /// What becomes of a provider credential that its clients send along.
     pub client_credentials: ClientCredentials,
+    /// The models that it may call.
+    pub models: AllowedModels,
+    /// How fast all its calls together may come.
+    pub rate_limit: Option<RateLimit>,
+    /// How fast the calls of each of its keys may come.
+    pub key_rate_limit: Option<RateLimit>,
+    /// The part of its tasks that runs unoptimised, to compare with; at most half.
+    pub holdout: Share,
+    /// What it may spend.
+    pub budgets: Vec<Budget>,
 }
 
 /// Whether a client's own provider key or OAuth token may be passed on to the provider.
@@ -40,6 +59,15 @@ pub enum ClientCredentials {
     Always,
 }
 
+/// Which models a tenant may call, by the names that its clients use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedModels {
+    /// Every one.
+    All,
+    /// Those that one of the patterns covers.
+    Only(Vec<ModelPattern>),
+}
+
 /// A key as its policy file lists it.
 #[derive(Debug, Clone)]
 pub struct KeyRecord {
@@ -47,14 +75,6 @@ pub struct KeyRecord {
     pub id: KeyId,
     /// SHA-256 of the whole key.
     pub hash: KeyHash,
-}
-
-/// All tenants, looked up by key.
-#[derive(Debug)]
-pub struct Tenants {
-    by_key: HashMap<KeyId, (KeyHash, Arc<Tenant>)>,
-    /// Who calls without a key; nobody may once a tenant is described, even if its last key is revoked.
-    keyless: Option<Arc<Tenant>>,
 }
 
 /// One tenant file, read and checked.
@@ -66,17 +86,16 @@ pub struct PolicyFile {
     pub tenant: Arc<Tenant>,
     /// The keys that authenticate as this tenant.
     pub keys: Vec<KeyRecord>,
+    /// Whether callers on this machine that have no key are this tenant.
+    pub keyless: bool,
 }
-
-/// The presented key is malformed, revoked, or was never issued; which of these is not told.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown key")]
-pub struct UnknownKey(());
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
     tenant: RawTenant,
+    #[serde(default)]
+    budget: Vec<budget::Raw>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,7 +105,14 @@ struct RawTenant {
     #[serde(default)]
     keys: Vec<RawKey>,
     #[serde(default)]
+    keyless: bool,
+    #[serde(default)]
     client_credentials: ClientCredentials,
+    models: Option<Vec<String>>,
+    rate_limit: Option<rate_limit::Raw>,
+    key_rate_limit: Option<rate_limit::Raw>,
+    #[serde(default)]
+    holdout: Share,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,122 +122,84 @@ struct RawKey {
     hash: String,
 }
 
-/// Longest tenant name: it becomes a metric label and a file name.
-const MAX_ID_LEN: usize = 64;
-/// Who calls a gateway that has no keys.
-const KEYLESS: &str = "default";
+/// With more than half left alone there is little to save.
+const MAX_HOLDOUT: Share = Share::millionths(500_000);
 
-// === impl TenantId ===
+// === impl Tenant ===
 
-impl TenantId {
-    /// Reads a tenant's name; `None` if it is empty, too long, or has other characters.
-    pub fn parse(text: &str) -> Option<Self> {
-        let sound = (1..=MAX_ID_LEN).contains(&text.len())
-            && !text.starts_with('.')
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        sound.then(|| Self(text.into()))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for TenantId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-// === impl Tenants ===
-
-impl Tenants {
-    /// Reads every `*.toml` of a folder.
-    ///
-    /// Two files that name the same tenant, or the same key id, are an error: neither could be told to win.
-    pub fn load(folder: &Path) -> Result<Self, FileError> {
-        let mut by_key = HashMap::new();
-        let mut seen: HashMap<TenantId, PathBuf> = HashMap::new();
-        for path in toml_files(folder)? {
-            let file = PolicyFile::load(&path)?;
-            if let Some(other) = seen.insert(file.tenant.id.clone(), path.clone()) {
-                let message = format!(
-                    "tenant `{}` is already described by {}",
-                    file.tenant.id,
-                    other.display()
-                );
-                return Err(Source::read(&path)?.locate(Invalid::new("tenant.id", message)));
-            }
-            for (index, key) in file.keys.into_iter().enumerate() {
-                let taken = by_key.insert(key.id.clone(), (key.hash, file.tenant.clone()));
-                if let Some((_, holder)) = taken {
-                    let message = format!("key id `{}` is already used by `{}`", key.id, holder.id);
-                    let field = format!("tenant.keys[{index}].id");
-                    return Err(Source::read(&path)?.locate(Invalid::new(field, message)));
-                }
-            }
+impl Tenant {
+    /// Who calls while no tenant is described: everything is allowed, and a client may bring its own provider key.
+    pub(crate) fn of_everybody() -> Self {
+        Self {
+            id: TenantId::of_everybody(),
+            client_credentials: ClientCredentials::WhenUnset,
+            models: AllowedModels::All,
+            rate_limit: None,
+            key_rate_limit: None,
+            holdout: Share::NONE,
+            budgets: Vec::new(),
         }
-        if seen.is_empty() {
-            return Ok(Self::none());
+    }
+
+    /// Whether it may call the model that a client names so.
+    pub fn allows(&self, model: &str) -> bool {
+        match &self.models {
+            AllowedModels::All => true,
+            AllowedModels::Only(patterns) => patterns.iter().any(|known| known.matches(model)),
         }
+    }
+
+    fn validate(raw: RawTenant, budgets: Vec<Budget>) -> Result<Self, Invalid> {
+        let id = TenantId::parse(&raw.id).ok_or_else(|| {
+            Invalid::new(
+                "id",
+                "expected 1 to 64 ASCII letters, digits, `-`, `_` or `.`, not starting with `.`",
+            )
+        })?;
+        if raw.holdout > MAX_HOLDOUT {
+            return Err(Invalid::new(
+                "holdout",
+                format!("expected a share of at most {MAX_HOLDOUT}"),
+            ));
+        }
+        let limit = |field: &str, raw: Option<rate_limit::Raw>| {
+            raw.map(|raw| RateLimit::validate(&raw).map_err(|invalid| invalid.under(field)))
+                .transpose()
+        };
         Ok(Self {
-            by_key,
-            keyless: None,
+            id,
+            client_credentials: raw.client_credentials,
+            models: AllowedModels::validate(raw.models)?,
+            rate_limit: limit("rate_limit", raw.rate_limit)?,
+            key_rate_limit: limit("key_rate_limit", raw.key_rate_limit)?,
+            holdout: raw.holdout,
+            budgets,
         })
     }
-
-    /// No tenant file: every caller is the tenant `default`, and may bring its own provider key.
-    pub fn none() -> Self {
-        Self {
-            by_key: HashMap::new(),
-            keyless: Some(Arc::new(Tenant {
-                id: TenantId(KEYLESS.into()),
-                client_credentials: ClientCredentials::WhenUnset,
-            })),
-        }
-    }
-
-    /// The tenant of callers without a key, if no tenant is described.
-    pub fn keyless(&self) -> Option<&Arc<Tenant>> {
-        self.keyless.as_ref()
-    }
-
-    /// The tenant whose key this is: looked up by the public id, compared in constant time.
-    pub fn authenticate(&self, presented: &str) -> Result<Arc<Tenant>, UnknownKey> {
-        let (hash, tenant) = KeyId::of(presented)
-            .and_then(|id| self.by_key.get(&id))
-            .ok_or(UnknownKey(()))?;
-        if hash.matches(presented) {
-            Ok(tenant.clone())
-        } else {
-            Err(UnknownKey(()))
-        }
-    }
 }
 
-/// The folder's `*.toml` files by name, so that errors do not depend on the order of the directory.
-fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
-    let unreadable = |source| FileError::Unreadable {
-        path: folder.to_owned(),
-        source,
-    };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        // In a checkout of Skinflint itself this folder is a crate too.
-        let is_manifest = path.file_name().is_some_and(|name| name == "Cargo.toml");
-        let is_toml = path
-            .extension()
-            .is_some_and(|extension| extension == "toml");
-        if is_toml && !is_manifest {
-            paths.push(path);
+// === impl AllowedModels ===
+
+impl AllowedModels {
+    fn validate(raw: Option<Vec<String>>) -> Result<Self, Invalid> {
+        let Some(raw) = raw else {
+            return Ok(Self::All);
+        };
+        if raw.is_empty() {
+            return Err(Invalid::new(
+                "models",
+                "expected at least one model; leave it out to allow them all",
+            ));
         }
+        raw.iter()
+            .enumerate()
+            .map(|(index, text)| {
+                ModelPattern::parse(text)
+                    .ok_or_else(|| Invalid::new(format!("models[{index}]"), pattern::EXPECTED))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self::Only)
     }
-    paths.sort();
-    Ok(paths)
 }
 
 // === impl PolicyFile ===
@@ -221,13 +209,7 @@ impl PolicyFile {
     pub fn load(path: &Path) -> Result<Self, FileError> {
         let source = Source::read(path)?;
         let raw: RawFile = source.parse()?;
-        let (tenant, keys) =
-            validate(&raw.tenant).map_err(|invalid| source.locate(invalid.under("tenant")))?;
-        Ok(Self {
-            path: path.to_owned(),
-            tenant: Arc::new(tenant),
-            keys,
-        })
+        Self::validate(path, raw).map_err(|invalid| source.locate(invalid))
     }
 
     /// Reads every tenant file of a folder, in the order of their names.
@@ -237,17 +219,26 @@ impl PolicyFile {
             .map(|path| Self::load(path))
             .collect()
     }
+
+    fn validate(path: &Path, raw: RawFile) -> Result<Self, Invalid> {
+        let under = |invalid: Invalid| invalid.under("tenant");
+        let keys = keys(&raw.tenant.keys).map_err(under)?;
+        let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
+        let keyless = raw.tenant.keyless;
+        let budgets = budget::validate(raw.budget, &ids)?;
+        let tenant = Tenant::validate(raw.tenant, budgets).map_err(under)?;
+        Ok(Self {
+            path: path.to_owned(),
+            tenant: Arc::new(tenant),
+            keys,
+            keyless,
+        })
+    }
 }
 
-fn validate(raw: &RawTenant) -> Result<(Tenant, Vec<KeyRecord>), Invalid> {
-    let id = TenantId::parse(&raw.id).ok_or_else(|| {
-        Invalid::new(
-            "id",
-            "expected 1 to 64 ASCII letters, digits, `-`, `_` or `.`, not starting with `.`",
-        )
-    })?;
-    let mut keys: Vec<KeyRecord> = Vec::with_capacity(raw.keys.len());
-    for (index, key) in raw.keys.iter().enumerate() {
+fn keys(raw: &[RawKey]) -> Result<Vec<KeyRecord>, Invalid> {
+    let mut keys = Vec::with_capacity(raw.len());
+    for (index, key) in raw.iter().enumerate() {
         let wrong = |field: &str, error: KeyError| {
             Invalid::new(format!("keys[{index}].{field}"), error.to_string())
         };
@@ -256,84 +247,34 @@ fn validate(raw: &RawTenant) -> Result<(Tenant, Vec<KeyRecord>), Invalid> {
             hash: KeyHash::parse(&key.hash).map_err(|error| wrong("hash", error))?,
         });
     }
-    let tenant = Tenant {
-        id,
-        client_credentials: raw.client_credentials,
+    Ok(keys)
+}
+
+/// The folder's `*.toml` files by name, so that errors do not depend on the order of the directory.
+fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let unreadable = |source| FileError::Unreadable {
+        path: folder.to_owned(),
+        source,
     };
-    Ok((tenant, keys))
+    // In a checkout of Skinflint itself this folder is a crate too.
+    let is_crate = folder.join("Cargo.toml").is_file();
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_of_crate = is_crate
+            && path
+                .file_name()
+                .is_some_and(|name| name == "Cargo.toml" || name == "prices.toml");
+        let is_toml = path
+            .extension()
+            .is_some_and(|extension| extension == "toml");
+        if is_toml && !is_of_crate {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-
-    use super::*;
-    use crate::key::VirtualKey;
-
-    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-        folder
-    }
-
-    fn refusal(files: &[(&str, &str)]) -> String {
-        let folder = folder(files);
-        let error = Tenants::load(folder.path()).unwrap_err().to_string();
-        error.replace(folder.path().to_str().unwrap(), "policies")
-    }
-
-    #[test]
-    fn a_key_names_its_tenant_and_a_near_miss_names_nobody() {
-        let key = VirtualKey::generate().unwrap();
-        let text = format!(
-            "[tenant]\nid = 'acme'\nkeys = [{{ id = '{}', hash = '{}' }}]\n",
-            key.id,
-            key.hash()
-        );
-        let folder = folder(&[("acme.toml", &text)]);
-        let tenants = Tenants::load(folder.path()).unwrap();
-        let presented = key.text.expose_secret();
-        let tenant = tenants.authenticate(presented).unwrap();
-        assert_eq!(tenant.id.as_str(), "acme");
-        assert_eq!(tenant.client_credentials, ClientCredentials::Never);
-        for wrong in [
-            &presented[..presented.len() - 1],
-            &key.hash().to_string(),
-            "",
-        ] {
-            assert_eq!(tenants.authenticate(wrong), Err(UnknownKey(())), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn errors_name_file_line_and_field() {
-        let hash = format!("sha256:{}", "0".repeat(64));
-        insta::assert_snapshot!(refusal(&[("a.toml", "[tenant]\nid = 'a b'\n")]), @"policies/a.toml:2: `tenant.id`: expected 1 to 64 ASCII letters, digits, `-`, `_` or `.`, not starting with `.`");
-        insta::assert_snapshot!(refusal(&[("a.toml", "[tenant]\nid = 'a'\nbudgets = 3\n")]), @"policies/a.toml:3: `tenant.budgets`: unknown field `budgets`, expected one of `id`, `keys`, `client_credentials`");
-        insta::assert_snapshot!(refusal(&[("a.toml", "[tenant]\nid = 'a'\nclient_credentials = 'maybe'\n")]), @"policies/a.toml:3: `tenant.client_credentials`: unknown variant `maybe`, expected one of `never`, `when-unset`, `always`");
-        insta::assert_snapshot!(refusal(&[("a.toml", "[tenant]\nid = 'a'\nkeys = [\n  { id = 'k1', hash = 'sk-skf-k1-secret' },\n]\n")]), @"policies/a.toml:4: `tenant.keys[0].hash`: this is a key in clear text: revoke it, and store the hash that `skinflint keys new` writes");
-        insta::assert_snapshot!(refusal(&[("a.toml", "[tenant]\nid = 'a'\n"), ("b.toml", "[tenant]\nid = 'a'\n")]), @"policies/b.toml:2: `tenant.id`: tenant `a` is already described by policies/a.toml");
-        let key = format!("[[tenant.keys]]\nid = 'k'\nhash = '{hash}'\n");
-        insta::assert_snapshot!(refusal(&[("a.toml", &format!("[tenant]\nid = 'a'\n{key}")), ("b.toml", &format!("[tenant]\nid = 'b'\n{key}"))]), @"policies/b.toml:4: `tenant.keys[0].id`: key id `k` is already used by `a`");
-    }
-
-    #[test]
-    fn a_tenant_without_keys_locks_the_door() {
-        let folder = folder(&[("acme.toml", "[tenant]\nid = 'acme'\n")]);
-        assert!(Tenants::load(folder.path()).unwrap().keyless().is_none());
-    }
-
-    #[test]
-    fn what_is_no_tenant_file_is_passed_over() {
-        let folder = folder(&[("Cargo.toml", "[package]"), ("notes.txt", "?")]);
-        assert!(Tenants::load(folder.path()).unwrap().keyless().is_some());
-    }
-
-    #[test]
-    fn without_files_everyone_is_the_default_tenant() {
-        let tenants = Tenants::none();
-        assert_eq!(tenants.keyless().unwrap().id.as_str(), "default");
-    }
-}
+mod tests;

@@ -1,29 +1,38 @@
-//! The admin listener: health, readiness, metrics.
+//! The admin listener: health, readiness, metrics, the API.
 
 use std::sync::Arc;
 
 use axum::{
     Router,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
 use prometheus_client::registry::Registry;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use skinflint_policies::AdminAccess;
 use subtle::ConstantTimeEq;
 
-use crate::{drain::Drain, local::LocalEngine, metrics, this_machine};
+use crate::{
+    api::{Api, ApiError},
+    drain::Drain,
+    local::LocalEngine,
+    metrics, this_machine,
+};
 
 /// What the admin pages read.
 #[derive(Debug)]
 pub(crate) struct Admin {
-    registry: Registry,
-    access: AdminAccess,
-    drain: Drain,
-    local: LocalEngine,
+    /// All metrics.
+    pub registry: Registry,
+    /// Who may read.
+    pub access: AdminAccess,
+    /// Whether the gateway is stopping.
+    pub drain: Drain,
+    /// Whether the local model is there yet.
+    pub local: LocalEngine,
 }
 
 /// The media type of OpenMetrics, which Prometheus negotiates.
@@ -32,31 +41,20 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 // === impl Admin ===
 
 impl Admin {
-    /// Gathers what the pages read.
-    pub(crate) fn new(
-        registry: Registry,
-        access: AdminAccess,
-        drain: Drain,
-        local: LocalEngine,
-    ) -> Self {
-        Self {
-            registry,
-            access,
-            drain,
-            local,
-        }
-    }
-
     /// The pages as a service.
-    pub(crate) fn router(self) -> Router {
+    pub(crate) fn router(self, api: Api) -> Router {
         let admin = Arc::new(self);
         let guarded = Router::new()
             .route("/metrics", get(page_of_metrics))
             .route_layer(middleware::from_fn_with_state(admin.clone(), authorize));
+        let api = api
+            .router()
+            .layer(middleware::from_fn_with_state(admin.clone(), authorize_api));
         Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(readiness))
             .merge(guarded)
+            .nest("/api", api)
             .with_state(admin)
     }
 }
@@ -89,14 +87,26 @@ async fn authorize(State(admin): State<Arc<Admin>>, request: Request, next: Next
             Err(error) => (StatusCode::FORBIDDEN, format!("{error}\n")).into_response(),
         };
     };
-    let presented = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    let expected = token.expose_secret().as_bytes();
-    if presented.is_some_and(|presented| presented.ct_eq(expected).into()) {
+    if shows(token, request.headers()) {
         return next.run(request).await;
     }
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
     (StatusCode::UNAUTHORIZED, challenge, "a token is needed\n").into_response()
+}
+
+/// The API tells and changes what money was spent on, so it is closed to everybody where there is no token, on loopback too.
+async fn authorize_api(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    match &admin.access {
+        AdminAccess::Loopback => ApiError::no_token().into_response(),
+        AdminAccess::Token(token) if shows(token, request.headers()) => next.run(request).await,
+        AdminAccess::Token(_) => ApiError::wrong_token().into_response(),
+    }
+}
+
+/// Whether a request shows the token. Takes as long whatever it shows.
+fn shows(token: &SecretString, headers: &HeaderMap) -> bool {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .is_some_and(|presented| presented.ct_eq(token.expose_secret().as_bytes()).into())
 }

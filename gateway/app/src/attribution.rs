@@ -11,7 +11,7 @@ mod label;
 use std::collections::BTreeSet;
 
 use http::HeaderMap;
-use skinflint_policies::TenantId;
+use skinflint_policies::{Share, TenantId};
 use skinflint_protocol::{Block, RequestView, Role, Source};
 
 pub(crate) use self::label::Label;
@@ -65,14 +65,27 @@ impl Attribution {
             .task
             .or_else(|| said.session.clone())
             .unwrap_or_else(|| fingerprint(tenant, request));
+        // Some clients name the main agent, by its session, and some do not: it has no name here, and so no parent.
+        let sub = |label: &Label| Some(label) != said.session.as_ref() && *label != task;
+        let agent = said.agent.filter(sub);
+        let parent = said.parent.filter(sub).filter(|_| agent.is_some());
         Self {
+            agent,
+            parent,
             task,
             session: said.session,
-            agent: said.agent,
-            parent: said.parent,
             class: said.class,
             tags: said.tags.into_iter().take(MAX_TAGS).collect(),
         }
+    }
+
+    /// Whether the task is among the share that runs unoptimised: a matter of its name alone, so that all its calls are, on
+    /// every gateway.
+    pub(crate) fn is_held_out(&self, tenant: &TenantId, share: Share) -> bool {
+        let name = format!("holdout\0{tenant}\0{}", self.task);
+        let hash = blake3::hash(name.as_bytes());
+        let [a, b, c, d, ..] = *hash.as_bytes();
+        share.covers(u32::from_le_bytes([a, b, c, d]))
     }
 }
 

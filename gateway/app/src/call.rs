@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, request::Parts};
-use skinflint_policies::{ModelTarget, Tenant};
+use skinflint_policies::{KeyId, ModelTarget, Policies, Tenant};
 use skinflint_protocol::{Endpoint, RequestView};
 
-use crate::receipt::Receipt;
+use crate::{accounting::Spending, attribution::Attribution, receipt::Receipt};
 
 /// A request with the record of its call.
 #[derive(Debug)]
@@ -34,8 +34,14 @@ pub(crate) struct Authenticated<B> {
 pub(crate) struct Caller {
     /// The tenant.
     pub tenant: Arc<Tenant>,
+    /// The key that it showed; none for a caller without one.
+    pub key: Option<KeyId>,
     /// Whether the headers still hold a provider credential of the client's own.
     pub brings_credential: bool,
+    /// Whether that is a subscription's token, so that what its calls cost is a notion.
+    pub has_subscription: bool,
+    /// The policies that hold for this call, to its end.
+    pub policies: Arc<Policies>,
 }
 
 /// What is asked is known.
@@ -45,6 +51,17 @@ pub(crate) struct Asked {
     pub call: Call,
     /// What it is.
     pub ask: Ask,
+}
+
+/// What the call belongs to is known.
+#[derive(Debug)]
+pub(crate) struct Attributed {
+    /// The request.
+    pub call: Call,
+    /// What it is.
+    pub ask: Ask,
+    /// Task, session, agent.
+    pub attribution: Arc<Attribution>,
 }
 
 /// A request with its body, and who sent it.
@@ -64,7 +81,7 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// A call to a model, with the view of its body.
-    Model(Endpoint, Box<RequestView>),
+    Model(Endpoint, Arc<RequestView>),
     /// The list of models.
     Models,
     /// A path that may be passed through.
@@ -92,7 +109,22 @@ pub(crate) struct ModelCall {
     /// The endpoint, which is also the shape of the answer.
     pub endpoint: Endpoint,
     /// The view of the body.
-    pub view: Box<RequestView>,
+    pub view: Arc<RequestView>,
+    /// What it belongs to.
+    pub attribution: Arc<Attribution>,
+}
+
+/// What it may cost is reserved.
+#[derive(Debug)]
+pub(crate) enum Funded {
+    /// To the model in this process.
+    Local(ModelCall, Spending),
+    /// To a provider.
+    Upstream(ModelCall, UpstreamTarget, Spending),
+    /// To the provider of this index, unread and uncounted.
+    PassThrough(Call, usize),
+    /// To the gateway's own list.
+    Models(Call),
 }
 
 /// Which provider, and under which name it knows the model.

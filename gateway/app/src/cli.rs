@@ -86,10 +86,14 @@ impl ConfigFile {
     }
 }
 
-/// Where weights are kept unless a command says otherwise: `skinflint/models` in the user's data folder.
-fn models_folder() -> PathBuf {
+/// Where things are kept that no configuration names a place for: `skinflint` in the user's data folder.
+fn data_folder() -> PathBuf {
     dirs::data_dir()
         .unwrap_or_else(|| PathBuf::from("."))
         .join("skinflint")
-        .join("models")
+}
+
+/// Where weights are kept unless a command says otherwise.
+fn models_folder() -> PathBuf {
+    data_folder().join("models")
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use skinflint_budget::{BudgetError, Refusal};
+use skinflint_ledger::LedgerError;
 use skinflint_local_model::{EngineFault, GenerateError};
+use skinflint_money::MoneyOverflow;
+use skinflint_policies::TenantId;
 use skinflint_protocol::{EditError, Endpoint, TapError, Unsupported, ViewError};
 use skinflint_upstream::{BodyError, SendError};
 
@@ -33,6 +37,12 @@ pub(crate) enum CallError {
     /// The model cannot be asked here.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// What the call costs stands in its way.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// It comes too soon after others.
+    #[error(transparent)]
+    RateLimit(#[from] RateLimited),
     /// A provider failed.
     #[error("upstream `{name}`")]
     Upstream {
@@ -113,6 +123,14 @@ pub(crate) enum RouteError {
         /// What the client asked for.
         model: String,
     },
+    /// The tenant may not ask this model.
+    #[error("tenant `{tenant}` may not ask the model `{model}`")]
+    NotAllowed {
+        /// Who asks.
+        tenant: TenantId,
+        /// What for.
+        model: String,
+    },
     /// The provider of the model speaks another protocol.
     #[error("upstream `{upstream}` does not speak `{endpoint}`")]
     OtherProtocol {
@@ -131,6 +149,57 @@ pub(crate) enum RouteError {
         /// The provider.
         upstream: String,
     },
+}
+
+/// Why a call is not sent on account of its cost.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MoneyError {
+    /// A budget has no room.
+    #[error(transparent)]
+    Full(Box<Refusal>),
+    /// The budget's counters cannot be asked.
+    #[error(transparent)]
+    Budget(BudgetError),
+    /// A hard budget lets nothing through whose cost cannot be counted.
+    #[error("{what} cannot be held to a budget")]
+    Unmetered {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// The price is not known, and the configuration names none for such models.
+    #[error("no price is known for the model `{model}` of upstream `{upstream}`")]
+    UnknownPrice {
+        /// The model, as the provider knows it.
+        model: String,
+        /// The provider.
+        upstream: String,
+    },
+    /// The price of the service tier that is asked for is not known.
+    #[error("no price is known for the service tier `{tier}`")]
+    UnknownTier {
+        /// The tier.
+        tier: String,
+    },
+    /// What is not written down may not be spent.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Lengths or prices are absurd.
+    #[error(transparent)]
+    Overflow(#[from] MoneyOverflow),
+}
+
+/// A call that comes too soon after others.
+#[derive(Debug, thiserror::Error)]
+#[error("{whose} is over {limit} {unit} a minute")]
+pub(crate) struct RateLimited {
+    /// Who is too fast.
+    pub whose: &'static str,
+    /// Units in a minute.
+    pub limit: u64,
+    /// Of what.
+    pub unit: &'static str,
+    /// When the same call would be let through.
+    pub retry_after: Duration,
 }
 
 /// How a provider failed.
@@ -203,9 +272,35 @@ impl CallError {
             Self::View(_) => "invalid_request",
             Self::UnknownEndpoint { .. } | Self::NoWebSocket => "unknown_endpoint",
             Self::Route(_) => "route",
+            Self::Money(money) => money.label(),
+            Self::RateLimit(_) => "rate_limit",
             Self::Upstream { fault, .. } => fault.label(),
             Self::Local(_) => "local",
             Self::Edit(_) => "internal",
+        }
+    }
+}
+
+// === impl MoneyError ===
+
+impl MoneyError {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Full(_) => "budget",
+            Self::Budget(_) => "budget_store",
+            Self::Unmetered { .. } => "unmetered",
+            Self::UnknownPrice { .. } | Self::UnknownTier { .. } => "unknown_price",
+            Self::Ledger(_) => "ledger",
+            Self::Overflow(_) => "invalid_request",
+        }
+    }
+}
+
+impl From<BudgetError> for MoneyError {
+    fn from(error: BudgetError) -> Self {
+        match error {
+            BudgetError::Refused(refusal) => Self::Full(refusal),
+            other => Self::Budget(other),
         }
     }
 }

@@ -5,11 +5,12 @@ use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use skinflint_policies::{Config, FieldFault};
+use skinflint_policies::{Config, FieldFault, Timeouts, Upstream};
 use skinflint_upstream::{BuildError, InFlight, Provider};
 use tower::{Service, ServiceExt};
 
 use crate::{
+    accounting::{Accounting, Foundations, OpenError},
     admin::Admin,
     body::Body,
     drain::Drain,
@@ -17,8 +18,9 @@ use crate::{
     local::LocalEngine,
     logs::CallLog,
     metrics::Metrics,
-    relay::Relay,
-    rungs::{LocalRung, ModelList, Rungs, UpstreamRung},
+    policy::LivePolicies,
+    relay::{LeftBehind, Relay},
+    rungs::{LocalRung, ModelList, Origin, Rungs, UpstreamRung},
     serve::Listener,
     stack::{CallService, Parts, stack},
     tls,
@@ -35,7 +37,17 @@ pub struct Gateway {
     /// Of the admin side, which goes on saying that the gateway is stopping until it has stopped.
     admin_drain: Drain,
     local: LocalEngine,
+    accounting: Accounting,
     deadline: Duration,
+}
+
+/// Where things are kept on this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Folders {
+    /// The weights of local models.
+    pub models: PathBuf,
+    /// What belongs to no configuration file, such as the ledger.
+    pub data: PathBuf,
 }
 
 /// Why the gateway did not start.
@@ -55,6 +67,9 @@ pub enum StartError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] FieldFault),
+    /// The ledger or the budgets' counters cannot be opened.
+    #[error(transparent)]
+    Accounting(#[from] OpenError),
     /// A provider's client cannot be made.
     #[error(transparent)]
     Upstream(#[from] BuildError),
@@ -68,10 +83,10 @@ const GRACE: Duration = Duration::from_secs(1);
 impl Gateway {
     /// Makes everything that the configuration asks for, and binds the listeners.
     ///
-    /// `models` is the folder of the local model's weights; `log` takes a line for each call.
+    /// `log` takes a line for each call.
     pub(crate) async fn bind(
         config: Config,
-        models: PathBuf,
+        folders: Folders,
         log: CallLog,
     ) -> Result<Self, StartError> {
         let Config {
@@ -83,7 +98,11 @@ impl Gateway {
             local,
             tenants,
             source,
-            policies: _,
+            policies,
+            prices,
+            ledger,
+            counters,
+            alerts,
         } = config;
         let (drain, admin_drain) = (Drain::default(), Drain::default());
         let tls = tls::of(&listen, &source)?;
@@ -100,29 +119,36 @@ impl Gateway {
         let admin = bind("admin", listen.admin, None, &admin_drain).await?;
 
         let in_flight = InFlight::default();
-        let providers = upstreams
-            .iter()
-            .map(|upstream| Provider::new(upstream, &timeouts, in_flight.clone()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let origins = origins(&upstreams, &timeouts, &in_flight, &drain)?;
         let (metrics, registry) = Metrics::new(in_flight);
-        let local = LocalEngine::start(&local, models);
-        let relay = Relay {
-            keep_alive: timeouts.keep_alive,
-            deadline: drain.deadline(),
-        };
+        let policies = LivePolicies::new(tenants, prices, policies, metrics.clone());
+        policies.watch(&drain);
+        let map = Arc::new(RouteMap::new(table, upstreams, &local));
+        let local = LocalEngine::start(&local, folders.models);
+        let accounting = Accounting::open(Foundations {
+            ledger: &ledger,
+            counters: &counters,
+            alerts,
+            data: &folders.data,
+            policies: policies.clone(),
+            metrics: metrics.clone(),
+            local: local.clone(),
+            tasks: drain.clone(),
+        })
+        .await?;
+        drain.spawn(accounting.clone().upkeep());
+        let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
         let rungs = Rungs::new(
             LocalRung::new(local.clone(), relay.clone()),
-            UpstreamRung::new(providers, relay),
-            ModelList::new(&table, &upstreams),
+            UpstreamRung::new(origins, relay),
+            ModelList::new(&map.models, &map.upstreams),
         );
         let service = stack(Parts {
             limits,
             timeouts,
-            tenants: Arc::new(tenants),
-            map: Arc::new(RouteMap {
-                models: table,
-                upstreams,
-            }),
+            policies,
+            accounting: accounting.clone(),
+            map,
             metrics,
             log,
             rungs,
@@ -137,6 +163,7 @@ impl Gateway {
             drain,
             admin_drain,
             local,
+            accounting,
             deadline: timeouts.drain,
         })
     }
@@ -160,6 +187,9 @@ impl Gateway {
         let (finished, ()) = tokio::join!(calls, self.admin.run(pages(self.pages)));
         self.admin_drain.finished(GRACE, Duration::ZERO).await;
         self.local.stop();
+        if let Some(books) = self.accounting.books() {
+            books.close().await;
+        }
         if finished {
             tracing::info!("stopped");
         } else {
@@ -167,6 +197,24 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// The providers, with what becomes of their answers when a client is gone.
+fn origins(
+    upstreams: &[Upstream],
+    timeouts: &Timeouts,
+    in_flight: &InFlight,
+    drain: &Drain,
+) -> Result<Vec<Origin>, BuildError> {
+    upstreams
+        .iter()
+        .map(|upstream| {
+            Ok(Origin {
+                provider: Provider::new(upstream, timeouts, in_flight.clone())?,
+                left: LeftBehind::new(upstream.on_disconnect, drain.clone()),
+            })
+        })
+        .collect()
 }
 
 /// The admin pages as a service of the accept loop.

@@ -3,7 +3,9 @@
 pub(crate) mod admission;
 pub(crate) mod attribute;
 pub(crate) mod authenticate;
+pub(crate) mod budget;
 pub(crate) mod catch_panic;
+pub(crate) mod rate_limit;
 pub(crate) mod read;
 pub(crate) mod rescue;
 pub(crate) mod route;

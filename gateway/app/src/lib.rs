@@ -2,6 +2,7 @@
 
 pub mod cli;
 
+mod accounting;
 mod admin;
 mod attribution;
 mod body;
@@ -9,11 +10,13 @@ mod call;
 mod clock;
 mod drain;
 mod error;
+mod failpoint;
 mod gateway;
 mod layers;
 mod local;
 mod logs;
 mod metrics;
+mod policy;
 mod receipt;
 mod relay;
 mod rescue;

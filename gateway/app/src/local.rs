@@ -3,11 +3,13 @@
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
 
-use skinflint_local_model::{Engine, EngineOptions, LoadError, StoreError, locate};
+use skinflint_local_model::{Engine, EngineOptions, LoadError, Prompt, StoreError, locate};
 use skinflint_policies::{Local, LocalModel, Weights};
+use skinflint_tokens::{Encoding, TextTokenizer};
 use tokio::sync::watch;
 
 use crate::error::LocalError;
@@ -106,11 +108,35 @@ impl LocalEngine {
         }
     }
 
+    /// The model's own way of counting, once it is loaded.
+    pub(crate) fn encoding(&self) -> Option<Encoding> {
+        match &*self.state.borrow() {
+            State::Ready(engine) => Some(Encoding::Own(Arc::new(OwnTokenizer(engine.clone())))),
+            _ => None,
+        }
+    }
+
     /// Lets waiting calls go.
     pub(crate) fn stop(&self) {
         if let State::Ready(engine) = &*self.state.borrow() {
             engine.stop();
         }
+    }
+}
+
+/// The tokenizer of the model's file.
+#[derive(Debug)]
+struct OwnTokenizer(Engine);
+
+impl TextTokenizer for OwnTokenizer {
+    fn count(&self, text: &str) -> u64 {
+        let prompt = Prompt::Text(text.to_owned());
+        // What cannot be tokenized is taken at a token a byte.
+        self.0.count_tokens(&prompt).unwrap_or(text.len()) as u64
+    }
+
+    fn id(&self) -> &str {
+        &self.0.info().name
     }
 }
 

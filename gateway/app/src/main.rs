@@ -6,6 +6,14 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+#[cfg(all(feature = "failpoints", not(debug_assertions)))]
+compile_error!(
+    "the feature `failpoints` is for tests: a release build must not end where it is told to"
+);
+
 fn main() -> ExitCode {
+    // The environment variable `FAILPOINTS` says where to end.
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     skinflint::cli::main()
 }

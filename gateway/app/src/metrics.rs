@@ -24,6 +24,14 @@ pub(crate) struct Metrics {
     pub duration: Family<RouteLabels, Histogram>,
     /// Seconds from a call's first byte to the first token of its answer.
     pub first_token: Family<RouteLabels, Histogram>,
+    /// Calls whose cost is not settled.
+    pub reservations_open: Gauge<i64, AtomicI64>,
+    /// Alerts raised.
+    pub alerts: Family<AlertLabels, Counter>,
+    /// Times that policies were read again and put in force.
+    pub policy_reloads: Counter,
+    /// 1 while the policies' files are wrong and the last good ones hold on.
+    pub policy_stale: Gauge,
     /// Seconds that the gateway itself took before the answer's headers.
     pub overhead: Histogram,
 }
@@ -48,6 +56,15 @@ pub(crate) struct TokenLabels {
     pub route: String,
     /// Kind of token, as in the normal form of usage.
     pub kind: &'static str,
+}
+
+/// Labels of [`Metrics::alerts`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct AlertLabels {
+    /// What it is about.
+    pub kind: &'static str,
+    /// Whose money.
+    pub tenant: String,
 }
 
 /// Labels by route alone.
@@ -79,6 +96,10 @@ impl Metrics {
             tokens: Family::default(),
             duration: Family::new_with_constructor(durations),
             first_token: Family::new_with_constructor(durations),
+            reservations_open: Gauge::default(),
+            alerts: Family::default(),
+            policy_reloads: Counter::default(),
+            policy_stale: Gauge::default(),
             overhead: Histogram::new(OVERHEAD_BUCKETS),
         };
         let mut registry = Registry::with_prefix("skinflint");
@@ -93,6 +114,22 @@ impl Metrics {
             metrics.overloaded.clone(),
         );
         registry.register("calls", "Calls ended", metrics.calls.clone());
+        registry.register(
+            "reservations_open",
+            "Calls whose cost is not settled",
+            metrics.reservations_open.clone(),
+        );
+        registry.register("alerts", "Alerts raised", metrics.alerts.clone());
+        registry.register(
+            "policy_reloads",
+            "Times that policies were read again and put in force",
+            metrics.policy_reloads.clone(),
+        );
+        registry.register(
+            "policy_stale",
+            "1 while the policies' files are wrong and the last good ones hold on",
+            metrics.policy_stale.clone(),
+        );
         registry.register("tokens", "Tokens by kind", metrics.tokens.clone());
         registry.register_with_unit(
             "call_duration",

@@ -3,12 +3,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use skinflint_policies::TenantId;
+use serde::Serialize;
+use skinflint_money::{NanoUsd, NanoUsdDelta};
+use skinflint_policies::{KeyId, TenantId};
 use skinflint_protocol::{StopReason, Usage};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::{attribution::Attribution, surface::Surface};
+use crate::{accounting::Taken, attribution::Attribution, surface::Surface};
 
 /// The record of one call, shared by the layers that it passes; cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,8 +29,20 @@ struct Inner {
 pub(crate) struct Entries {
     /// Who called.
     pub tenant: Option<TenantId>,
+    /// The key that was shown.
+    pub key: Option<KeyId>,
+    /// Which policies held.
+    pub generation: u64,
+    /// The price table that held.
+    pub price_version: Option<Arc<str>>,
+    /// How the task ended, where this call says that it has.
+    pub task_outcome: Option<skinflint_ledger::Outcome>,
+    /// Whether the task runs unoptimised, to compare with.
+    pub holdout: bool,
+    /// What was taken from rates of tokens before the tokens were known.
+    pub rates_taken: Vec<Taken>,
     /// What the call belongs to.
-    pub attribution: Option<Attribution>,
+    pub attribution: Option<Arc<Attribution>>,
     /// The model asked for.
     pub model: Option<String>,
     /// Whether the answer was asked for as a stream.
@@ -47,6 +61,12 @@ pub(crate) struct Entries {
     pub answered_by: Option<String>,
     /// Why the answer ended.
     pub stop: Option<StopReason>,
+    /// What the call cost, by its last attempt.
+    pub cost: Option<NanoUsd>,
+    /// What we saved on it.
+    pub saved: Option<NanoUsdDelta>,
+    /// What was decided on the way, in its order.
+    pub decisions: Vec<Decision>,
     /// Whether the answer is complete, so that a client that leaves now is done, not gone.
     pub complete: bool,
     /// What went wrong, in the operator's words.
@@ -60,6 +80,45 @@ pub(crate) struct Failure {
     pub label: &'static str,
     /// The error and its causes.
     pub detail: String,
+}
+
+/// Something that was decided about a call, and why; `skinflint explain` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub(crate) enum Decision {
+    /// Where the call goes.
+    Routed {
+        /// The rung.
+        to: String,
+    },
+    /// What was set aside for it.
+    Reserved {
+        /// The likely cost.
+        held_usd: NanoUsd,
+        /// The most that it can cost before it has to ask again.
+        exposed_usd: NanoUsd,
+        /// Tokens of the prompt, from above.
+        input_tokens: u64,
+        /// Whether the stream asks for more as it goes.
+        metered: bool,
+    },
+    /// The answer's length was cut to what the budget has left.
+    Clamped {
+        /// In tokens.
+        tokens: u64,
+    },
+    /// A budget had no room, and the local model answers instead.
+    Downgraded {
+        /// The budget.
+        budget: String,
+    },
+    /// A budget had no room for the next step of a stream, which ended there.
+    CutShort,
+    /// The provider declined an attempt, and another was made.
+    TriedAgain {
+        /// The status of its answer; none if there was none.
+        status: Option<u16>,
+    },
 }
 
 /// Where a call went.
@@ -129,6 +188,11 @@ impl Receipt {
             .saturating_sub(self.read(|entries| entries.waited))
     }
 
+    /// Enters a decision.
+    pub(crate) fn decide(&self, decision: Decision) {
+        self.enter(|entries| entries.decisions.push(decision));
+    }
+
     /// Enters the time of the first token, once.
     pub(crate) fn first_token(&self) {
         let elapsed = self.elapsed();
@@ -165,6 +229,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 // === impl RequestId ===
 
 impl RequestId {
+    /// The id as the ledger keeps it.
+    pub(crate) fn uuid(self) -> Uuid {
+        self.0
+    }
+
     /// The id without its prefix, to make other ids from.
     pub(crate) fn bare(self) -> String {
         self.0.simple().to_string()

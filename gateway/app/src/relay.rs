@@ -1,17 +1,21 @@
 //! From a provider's response to the client's: byte for byte, watched by a tap.
 
+mod left;
 mod stream;
 mod whole;
 
 use std::time::Duration;
 
 use http::{HeaderMap, Response, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, StreamBody};
+use skinflint_policies::Timeouts;
 use skinflint_protocol::{Endpoint, Outcome};
 use skinflint_upstream::{ProviderBody, relay_response_headers};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::left::LeftBehind;
 use crate::{
+    accounting::Spending,
     body::Body,
     error::{CallError, UpstreamFault},
     receipt::{Entries, Receipt},
@@ -24,45 +28,78 @@ pub(crate) struct Relay {
     pub keep_alive: Duration,
     /// Cancelled when the gateway can wait no longer for running streams.
     pub deadline: CancellationToken,
+    /// Whether a stream says what it cost, in a comment before its last event.
+    pub cost_comments: bool,
+}
+
+/// Whose answer it is.
+#[derive(Debug)]
+pub(crate) struct From<'a> {
+    /// The provider's name.
+    pub upstream: &'a str,
+    /// What becomes of its answers when the client is gone.
+    pub left: &'a LeftBehind,
+    /// Whether the client asked for usage.
+    pub include_usage: bool,
 }
 
 // === impl Relay ===
 
 impl Relay {
+    /// Relays with these timeouts, until the deadline is cancelled.
+    pub(crate) fn new(
+        timeouts: &Timeouts,
+        cost_comments: bool,
+        deadline: CancellationToken,
+    ) -> Self {
+        Self {
+            keep_alive: timeouts.keep_alive,
+            deadline,
+            cost_comments,
+        }
+    }
+
     /// Relays the answer to a call whose protocol is known.
     pub(crate) async fn answer(
         &self,
         endpoint: Endpoint,
-        upstream: &str,
+        from: From<'_>,
         response: Response<ProviderBody>,
         receipt: &Receipt,
+        spending: Spending,
     ) -> Result<Response<Body>, CallError> {
         let (mut parts, body) = response.into_parts();
         relay_response_headers(&mut parts.headers);
         if parts.status.is_success() && is_event_stream(&parts.headers) {
-            let stream = stream::EventRelay::new(
-                body,
-                stream::About {
-                    endpoint,
-                    upstream: upstream.to_owned(),
-                    receipt: receipt.clone(),
-                },
-                self,
-            );
+            let about = stream::About {
+                endpoint,
+                upstream: from.upstream.to_owned(),
+                receipt: receipt.clone(),
+                left: from.left.clone(),
+                include_usage: from.include_usage,
+            };
+            let stream = stream::EventRelay::new(body, about, self, spending);
             // Pings may be added, so the length is not the provider's.
             parts.headers.remove(header::CONTENT_LENGTH);
-            return Ok(Response::from_parts(parts, stream.boxed_unsync()));
+            return Ok(Response::from_parts(
+                parts,
+                StreamBody::new(stream.frames()).boxed_unsync(),
+            ));
         }
         let whole = whole::read(body, &self.deadline);
         let relayed = async {
             let body = receipt.waiting(whole).await?;
             if parts.status.is_success() {
-                whole::check(endpoint, &parts.headers, &body, receipt)?;
+                let outcome = whole::check(endpoint, &parts.headers, &body)?;
+                receipt.enter(|entries| enter(entries, &outcome));
+                spending.settle_whole(&outcome, parts.status);
+            } else {
+                spending.settle_declined(Some(parts.status));
             }
             Ok(Response::from_parts(parts, crate::body::full(body)))
         };
         relayed.await.map_err(|fault| CallError::Upstream {
-            name: upstream.to_owned(),
+            name: from.upstream.to_owned(),
             fault,
         })
     }

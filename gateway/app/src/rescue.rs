@@ -2,6 +2,10 @@
 //!
 //! A client is told what it can act on. What lies behind a failure of ours or of a provider's goes into the receipt, not into the body.
 
+mod money;
+
+use std::time::Duration;
+
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use skinflint_local_model::GenerateError;
 use skinflint_protocol::{Dialect, ErrorBody, ErrorKind, ViewError};
@@ -22,10 +26,14 @@ pub(crate) struct Told {
     pub body: ErrorBody,
     /// Seconds after which to try again.
     pub retry_after: Option<u64>,
+    /// Nothing will have changed before that: SDKs are told not to try again by themselves.
+    pub is_final: bool,
 }
 
 /// The id of a call, on every answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-skinflint-request-id");
+/// Read by the SDKs of OpenAI and Anthropic.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Overload passes within moments.
 const OVERLOAD_RETRY_SECONDS: u64 = 1;
 /// Loading a model takes seconds; its weights may have to be fetched first.
@@ -37,6 +45,7 @@ pub(crate) fn respond(error: &CallError, dialect: Dialect, id: RequestId) -> Res
         status,
         mut body,
         retry_after,
+        is_final,
     } = tell(error);
     body.request_id = Some(id.to_string());
     let mut response = Response::new(full(body.to_body(dialect)));
@@ -49,6 +58,9 @@ pub(crate) fn respond(error: &CallError, dialect: Dialect, id: RequestId) -> Res
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    if is_final {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
     if let Some(seconds) = retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -95,6 +107,14 @@ pub(crate) fn tell(error: &CallError) -> Told {
         )
         .code("unknown_endpoint"),
         CallError::Route(route) => tell_route(route),
+        CallError::Money(money) => money::tell(money),
+        CallError::RateLimit(limited) => Told::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::RateLimit,
+            sentence(limited),
+        )
+        .code("rate_limit_exceeded")
+        .retry_after(whole_seconds(limited.retry_after)),
         CallError::Upstream { name, fault } => tell_upstream(name, fault),
         CallError::Local(local) => tell_local(local),
         CallError::Edit(_) => internal(),
@@ -173,6 +193,13 @@ fn tell_route(error: &RouteError) -> Told {
         )
         .param(Some("model"))
         .code("model_not_found"),
+        RouteError::NotAllowed { model, .. } => Told::new(
+            StatusCode::FORBIDDEN,
+            ErrorKind::Permission,
+            format!("The model `{model}` is not among those that this key's tenant may ask."),
+        )
+        .param(Some("model"))
+        .code("model_not_allowed"),
         RouteError::OtherProtocol { model, instead, .. } => Told::new(
             StatusCode::BAD_REQUEST,
             ErrorKind::InvalidRequest,
@@ -306,6 +333,11 @@ fn stopping() -> Told {
     .retry_after(OVERLOAD_RETRY_SECONDS)
 }
 
+/// Rounded up, as a client that comes back too soon is refused again.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
 /// An error's text as a sentence for a person.
 fn sentence(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
@@ -324,7 +356,14 @@ impl Told {
             status,
             body: ErrorBody::new(kind, message),
             retry_after: None,
+            is_final: false,
         }
+    }
+
+    /// SDKs that try again by themselves are told not to.
+    fn final_word(mut self) -> Self {
+        self.is_final = true;
+        self
     }
 
     fn param(mut self, param: Option<&str>) -> Self {

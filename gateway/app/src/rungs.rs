@@ -13,8 +13,12 @@ use futures_util::future::BoxFuture;
 use http::Response;
 use tower::Service;
 
-pub(crate) use self::{local::LocalRung, models::ModelList, upstream::UpstreamRung};
-use crate::{body::Body, call::Routed, error::CallError};
+pub(crate) use self::{
+    local::LocalRung,
+    models::ModelList,
+    upstream::{Origin, UpstreamRung},
+};
+use crate::{body::Body, call::Funded, error::CallError};
 
 /// All rungs; cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,7 +48,7 @@ impl Rungs {
     }
 }
 
-impl Service<Routed> for Rungs {
+impl Service<Funded> for Rungs {
     type Response = Response<Body>;
     type Error = CallError;
     type Future = BoxFuture<'static, Result<Response<Body>, CallError>>;
@@ -53,14 +57,16 @@ impl Service<Routed> for Rungs {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, routed: Routed) -> Self::Future {
+    fn call(&mut self, funded: Funded) -> Self::Future {
         let rungs = self.inner.clone();
         Box::pin(async move {
-            match routed {
-                Routed::Local(call) => rungs.local.answer(call).await,
-                Routed::Upstream(call, target) => rungs.upstream.answer(call, target).await,
-                Routed::PassThrough(call, index) => rungs.upstream.pass(call, index).await,
-                Routed::Models(call) => Ok(rungs.models.answer(&call)),
+            match funded {
+                Funded::Local(call, spending) => rungs.local.answer(call, spending).await,
+                Funded::Upstream(call, target, spending) => {
+                    rungs.upstream.answer(call, target, spending).await
+                }
+                Funded::PassThrough(call, index) => rungs.upstream.pass(call, index).await,
+                Funded::Models(call) => Ok(rungs.models.answer(&call)),
             }
         })
     }

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use skinflint_policies::{Limits, Tenants, Timeouts};
+use skinflint_policies::{Limits, Timeouts};
 use tower::{ServiceBuilder, util::BoxCloneService};
 
 use crate::{
+    accounting::Accounting,
     body::{Body, BoxError},
     call::Asked,
     error::CallError,
@@ -17,7 +18,9 @@ use crate::{
         admission::AdmissionLayer,
         attribute::AttributeLayer,
         authenticate::AuthenticateLayer,
+        budget::BudgetLayer,
         catch_panic::CatchPanicLayer,
+        rate_limit::RateLimitLayer,
         read::ReadLayer,
         rescue::RescueLayer,
         route::{RouteLayer, RouteMap},
@@ -25,6 +28,7 @@ use crate::{
     },
     logs::CallLog,
     metrics::Metrics,
+    policy::LivePolicies,
     rungs::Rungs,
 };
 
@@ -41,8 +45,10 @@ pub(crate) struct Parts {
     pub limits: Limits,
     /// How long it may take.
     pub timeouts: Timeouts,
-    /// Who may call.
-    pub tenants: Arc<Tenants>,
+    /// Who may call, and what they may spend.
+    pub policies: LivePolicies,
+    /// Where money is reserved and written down.
+    pub accounting: Accounting,
     /// Which model goes where.
     pub map: Arc<RouteMap>,
     /// Where calls are counted.
@@ -61,10 +67,14 @@ where
 {
     let spend: SpendService = BoxCloneService::new(
         ServiceBuilder::new()
+            // Before anything is done for a call, but after it is read: its tokens count too.
+            .layer(RateLimitLayer::new(parts.accounting.clone()))
             // Before anything that costs: what is spent or saved below is spent or saved for a task.
             .layer(AttributeLayer)
-            // Innermost of what decides: below it stands only what answers.
-            .layer(RouteLayer::new(parts.map))
+            // Before budgets: it is the one who answers whose price counts.
+            .layer(RouteLayer::new(parts.map.clone()))
+            // Innermost: nothing below it can be reached without a reservation.
+            .layer(BudgetLayer::new(parts.accounting.clone(), parts.map))
             .service(parts.rungs),
     );
     BoxCloneService::new(
@@ -77,11 +87,15 @@ where
                 parts.metrics.clone(),
             ))
             // Around everything that can refuse, so that refusals have an id, a line and a count too.
-            .layer(TelemetryLayer::new(parts.metrics, parts.log))
+            .layer(TelemetryLayer::new(
+                parts.metrics,
+                parts.log,
+                parts.accounting,
+            ))
             // The only place where an error becomes a status; below it, services fail with their errors.
             .layer(RescueLayer)
             // Before the body is read: who is not known may not make us hold megabytes.
-            .layer(AuthenticateLayer::new(parts.tenants))
+            .layer(AuthenticateLayer::new(parts.policies))
             // The last layer that waits for the client; all below see the whole request.
             .layer(ReadLayer::new(&parts.limits, &parts.timeouts))
             .service(spend),

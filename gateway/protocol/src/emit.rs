@@ -1,9 +1,9 @@
 //! Answers made by the gateway itself, as the providers write them.
 
-mod chat;
-mod messages;
+pub(crate) mod chat;
+pub(crate) mod messages;
 mod models;
-mod responses;
+pub(crate) mod responses;
 
 use bytes::Bytes;
 use serde::Serialize;

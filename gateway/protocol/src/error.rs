@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::endpoint::{Dialect, Endpoint};
 use crate::json::encode;
-use crate::sse::encode_event;
+use crate::sse::{encode_comment, encode_event};
 
 /// What sort of error it is. HTTP statuses are not decided here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub enum ErrorKind {
     Authentication,
     /// A known key that may not do this.
     Permission,
+    /// A known key that may not use this model.
+    ModelNotAllowed,
     /// No such path or model.
     NotFound,
     /// The body is over the limit.
@@ -24,6 +26,10 @@ pub enum ErrorKind {
     RateLimit,
     /// A budget has no room.
     BudgetExceeded,
+    /// Whether a budget has room cannot be found out.
+    BudgetStoreUnavailable,
+    /// What the call would cost is not known.
+    UnknownPrice,
     /// The gateway or the provider is full.
     Overloaded,
     /// The provider did not answer in time.
@@ -41,10 +47,13 @@ impl ErrorKind {
             Self::InvalidRequest => "invalid_request",
             Self::Authentication => "authentication",
             Self::Permission => "permission",
+            Self::ModelNotAllowed => "model_not_allowed",
             Self::NotFound => "not_found",
             Self::RequestTooLarge => "request_too_large",
             Self::RateLimit => "rate_limit",
             Self::BudgetExceeded => "budget_exceeded",
+            Self::BudgetStoreUnavailable => "budget_store_unavailable",
+            Self::UnknownPrice => "unknown_price",
             Self::Overloaded => "overloaded",
             Self::Timeout => "timeout",
             Self::Api => "api",
@@ -52,19 +61,32 @@ impl ErrorKind {
         }
     }
 
+    /// The `code` of an error that says no other. Errors that only a gateway makes have one, so that
+    /// programs tell them from the provider's of the same type.
+    pub const fn code(self) -> Option<&'static str> {
+        match self {
+            Self::RateLimit => Some("rate_limit_exceeded"),
+            Self::ModelNotAllowed
+            | Self::BudgetExceeded
+            | Self::BudgetStoreUnavailable
+            | Self::UnknownPrice => Some(self.as_str()),
+            _ => None,
+        }
+    }
+
     /// The `type` member. Clients choose by it whether to try again, so each dialect keeps to the
     /// names that its provider uses; a budget has one name in both.
     pub const fn wire_type(self, dialect: Dialect) -> &'static str {
         match (self, dialect) {
-            (Self::InvalidRequest, _) | (Self::RequestTooLarge, Dialect::OpenAi) => {
-                "invalid_request_error"
-            }
+            (Self::InvalidRequest | Self::UnknownPrice, _)
+            | (Self::RequestTooLarge, Dialect::OpenAi) => "invalid_request_error",
             (Self::Authentication, _) => "authentication_error",
-            (Self::Permission, _) => "permission_error",
+            (Self::Permission | Self::ModelNotAllowed, _) => "permission_error",
             (Self::NotFound, _) => "not_found_error",
             (Self::RequestTooLarge, Dialect::Anthropic) => "request_too_large",
             (Self::RateLimit, _) => "rate_limit_error",
             (Self::BudgetExceeded, _) => "budget_exceeded",
+            (Self::BudgetStoreUnavailable, _) => "budget_store_unavailable",
             (Self::Overloaded, Dialect::Anthropic) => "overloaded_error",
             (Self::Timeout, _) => "timeout_error",
             (Self::Api | Self::Upstream, Dialect::Anthropic) => "api_error",
@@ -72,6 +94,26 @@ impl ErrorKind {
             (Self::Upstream, Dialect::OpenAi) => "upstream_error",
         }
     }
+}
+
+/// Which budget had no room, in amounts that the client can show. All amounts are in US dollars, as
+/// decimal numbers in strings: a JSON number would lose digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BudgetFacts {
+    /// Whose money, such as `task:fix-login`.
+    pub scope: String,
+    /// The time that the limit is for, such as `month`.
+    pub window: String,
+    /// The limit.
+    pub limit_usd: String,
+    /// What has been spent of it.
+    pub spent_usd: String,
+    /// What calls in flight may still spend of it.
+    pub reserved_usd: String,
+    /// What this call was expected to cost.
+    pub estimate_usd: String,
+    /// When the window ends, in RFC 3339; none if it does not end by itself.
+    pub resets_at: Option<String>,
 }
 
 /// An error to tell the client.
@@ -87,6 +129,8 @@ pub struct ErrorBody {
     pub code: Option<String>,
     /// The gateway's id of the request.
     pub request_id: Option<String>,
+    /// The budget that had no room; boxed, as few errors have one.
+    pub budget: Option<Box<BudgetFacts>>,
 }
 
 #[derive(Serialize)]
@@ -100,6 +144,8 @@ struct OpenAiError<'a> {
     r#type: &'static str,
     param: Option<&'a str>,
     code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<&'a BudgetFacts>,
 }
 
 #[derive(Serialize)]
@@ -114,6 +160,8 @@ struct AnthropicBody<'a> {
 struct AnthropicError<'a> {
     r#type: &'static str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<&'a BudgetFacts>,
 }
 
 #[derive(Serialize)]
@@ -123,17 +171,20 @@ struct ResponsesError<'a> {
     message: &'a str,
     param: Option<&'a str>,
     sequence_number: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<&'a BudgetFacts>,
 }
 
 impl ErrorBody {
-    /// An error with a message and nothing more.
+    /// An error with a message, and the code that its kind has.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
             param: None,
-            code: None,
+            code: kind.code().map(str::to_owned),
             request_id: None,
+            budget: None,
         }
     }
 
@@ -151,6 +202,7 @@ impl ErrorBody {
                     r#type,
                     param: self.param.as_deref(),
                     code: self.code.as_deref(),
+                    budget: self.budget.as_deref(),
                 },
             }),
             Dialect::Anthropic => encode(&AnthropicBody {
@@ -158,6 +210,7 @@ impl ErrorBody {
                 error: AnthropicError {
                     r#type,
                     message: &self.message,
+                    budget: self.budget.as_deref(),
                 },
                 request_id: self.request_id.as_deref(),
             }),
@@ -186,6 +239,7 @@ impl ErrorBody {
                     message: &self.message,
                     param: self.param.as_deref(),
                     sequence_number,
+                    budget: self.budget.as_deref(),
                 };
                 encode_event(Some("error"), &encode(&event))
             }
@@ -200,6 +254,12 @@ pub const fn keep_alive(endpoint: Endpoint) -> &'static [u8] {
         Dialect::Anthropic => b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
         Dialect::OpenAi => b": keep-alive\n\n",
     }
+}
+
+/// A comment within a stream, on one line whatever the text holds: clients skip it, people and logs
+/// read it.
+pub fn comment(text: &str) -> Bytes {
+    encode_comment(&text.replace(['\r', '\n'], " "))
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use error::{JsonError, JsonErrorKind, Location};
-pub(crate) use write::encode;
 pub use write::literal;
+pub(crate) use write::{encode, with_members};
 
 /// Where a value stands in the parsed bytes, quotes and brackets included.
 pub type Span = Range<usize>;

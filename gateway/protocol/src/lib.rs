@@ -1,6 +1,7 @@
 //! The wire formats of the LLM APIs as views over the request bytes; see [`RequestView`].
 #![doc = include_str!("../README.md")]
 
+mod amendment;
 mod conversation;
 #[cfg(test)]
 mod corpus;
@@ -14,15 +15,16 @@ pub mod sse;
 mod tap;
 mod usage;
 
+pub use amendment::{LimitSpelling, ask_for_usage, clamp_output};
 pub use conversation::{Conversation, Speaker, Turn, Unsupported};
 pub use edit::{EditError, EditList};
 pub use emit::{Emitter, Meta, ModelEntry, NotGenerated, Stop, count_tokens_body, models_body};
 pub use endpoint::{Dialect, Endpoint};
-pub use error::{ErrorBody, ErrorKind, keep_alive};
+pub use error::{BudgetFacts, ErrorBody, ErrorKind, comment, keep_alive};
 pub use json::{JsonError, JsonLimits, Span};
 pub use request::{
-    Block, BlockKind, RequestView, ResponseFormat, Role, Sampling, Source, Spanned, Tool,
-    ToolChoice, ViewError,
+    Block, BlockKind, CacheTtl, Reasoning, RequestView, ResponseFormat, Role, Sampling, Source,
+    Spanned, Tool, ToolChoice, ViewError,
 };
-pub use tap::{Outcome, Progress, StopReason, StreamTap, TapError, body_tap};
-pub use usage::{Usage, UsageReport};
+pub use tap::{Outcome, Progress, StopReason, StreamTap, TakenText, TapError, body_tap};
+pub use usage::{Apart, Usage, UsageReport};

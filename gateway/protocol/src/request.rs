@@ -8,6 +8,7 @@ mod error;
 mod messages;
 mod node;
 mod responses;
+mod terms;
 
 use crate::endpoint::Endpoint;
 use crate::json::{Document, JsonLimits, Span};
@@ -15,6 +16,7 @@ use crate::json::{Document, JsonLimits, Span};
 pub use block::{Block, BlockKind, Role, Source};
 pub use error::ViewError;
 use node::Node;
+pub use terms::{CacheTtl, Reasoning};
 
 /// A decoded value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +88,10 @@ pub struct Sampling {
 /// Fields and blocks of unknown kind are let through. Optional members that are `null` count as
 /// absent.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer to a question of its own"
+)]
 pub struct RequestView {
     /// The protocol.
     pub endpoint: Endpoint,
@@ -113,6 +119,21 @@ pub struct RequestView {
     pub response_format: ResponseFormat,
     /// Anthropic's `thinking.budget_tokens`.
     pub thinking_budget: Option<u64>,
+    /// Whether the model is to reason.
+    pub reasoning: Reasoning,
+    /// The longest term of any cache breakpoint: on tools, system, messages or the request itself, or
+    /// in OpenAI's `prompt_cache_options`; none without one. What a provider writes unasked has its
+    /// short term.
+    pub cache_ttl: Option<CacheTtl>,
+    /// Whether tools are on offer that the provider runs and bills apart: web search, code
+    /// interpreter, remote MCP servers.
+    pub server_tools: bool,
+    /// Whether the answer may hold sound or pictures.
+    pub media_output: bool,
+    /// The `service_tier` asked for, as it is spelled.
+    pub service_tier: Option<String>,
+    /// Anthropic's `speed`, as it is spelled.
+    pub speed: Option<String>,
     /// The members of `metadata` that are strings.
     pub metadata: Vec<(String, String)>,
     /// The members of Codex's `client_metadata` that are strings.
@@ -131,6 +152,9 @@ pub struct RequestView {
     pub store: Option<bool>,
     /// Whether the provider is to answer later.
     pub background: Option<bool>,
+    /// Optional members that stand there without saying anything (`null`, or a `false` that is the
+    /// default), where an amendment has to put its value: a second one could not be added.
+    pub(crate) blanks: Vec<(&'static str, Span)>,
 }
 
 impl RequestView {
@@ -138,11 +162,28 @@ impl RequestView {
     pub fn parse(endpoint: Endpoint, body: &[u8], limits: JsonLimits) -> Result<Self, ViewError> {
         let document = Document::parse(body, limits)?;
         let root = Node::root(document.root());
-        match endpoint {
+        let mut view = match endpoint {
             Endpoint::ChatCompletions => chat::read(&root),
             Endpoint::Responses => responses::read(&root),
             Endpoint::Messages | Endpoint::CountTokens => messages::read(endpoint, &root),
             Endpoint::Embeddings => embeddings::read(&root),
+        }?;
+        terms::read(&mut view, &root)?;
+        Ok(view)
+    }
+
+    /// Where an optional member stands that says nothing.
+    pub(crate) fn blank(&self, key: &str) -> Option<Span> {
+        let found = self.blanks.iter().find(|(blank, _)| *blank == key);
+        found.map(|(_, span)| span.clone())
+    }
+
+    /// Remembers where members are `null`.
+    fn note_blanks(&mut self, object: &Node<'_, '_>, keys: &[&'static str]) {
+        for key in keys {
+            if let Some(span) = object.null(key) {
+                self.blanks.push((key, span));
+            }
         }
     }
 
@@ -170,6 +211,12 @@ impl RequestView {
             sampling: Sampling::default(),
             response_format: ResponseFormat::default(),
             thinking_budget: None,
+            reasoning: Reasoning::default(),
+            cache_ttl: None,
+            server_tools: false,
+            media_output: false,
+            service_tier: None,
+            speed: None,
             metadata: Vec::new(),
             client_metadata: Vec::new(),
             user: None,
@@ -179,6 +226,7 @@ impl RequestView {
             conversation: None,
             store: None,
             background: None,
+            blanks: Vec::new(),
         })
     }
 }

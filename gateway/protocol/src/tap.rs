@@ -3,13 +3,21 @@
 //! A tap never changes what it sees. It parses each event once and keeps a few words of it.
 
 mod chat;
+mod ending;
 mod messages;
 mod responses;
+mod text;
 
+use bytes::Bytes;
+
+use crate::emit::Meta;
 use crate::endpoint::{Dialect, Endpoint};
 use crate::json::{Document, JsonError, JsonLimits, Value};
 use crate::sse::Event;
 use crate::usage::{Usage, UsageReport};
+use ending::Ending;
+pub use text::TakenText;
+use text::Text;
 
 /// Answers are bounded in bytes by whoever reads them. What is read stands near the surface; keeping
 /// no more leaves out what an answer may have by the million, the numbers of embeddings and the log
@@ -72,6 +80,13 @@ pub struct Outcome {
     pub stop_reason: Option<StopReason>,
     /// Usage as reported so far.
     pub report: UsageReport,
+    /// The service tier that the provider says it served, and bills.
+    pub service_tier: Option<String>,
+    /// Anthropic's speed mode, likewise.
+    pub speed: Option<String>,
+    /// Bytes of generated text that the client could see so far: content, reasoning, refusals, names
+    /// and arguments of calls, of all choices. Hidden reasoning, sound and pictures are not in it.
+    pub visible_bytes: u64,
     /// Whether the answer reached its end, good or bad.
     pub is_complete: bool,
     /// Whether the answer is, or turned into, an error.
@@ -85,6 +100,9 @@ impl Outcome {
             model: None,
             stop_reason: None,
             report: UsageReport::new(dialect),
+            service_tier: None,
+            speed: None,
+            visible_bytes: 0,
             is_complete: false,
             has_error: false,
         }
@@ -95,10 +113,12 @@ impl Outcome {
         self.report.usage()
     }
 
-    /// Keeps id and model where an answer names them.
+    /// Keeps id and model where an answer names them, and the latest word on the tier: OpenAI starts
+    /// with what was asked for.
     fn identify(&mut self, answer: Value<'_>) {
         keep(&mut self.id, answer.get("id"));
         keep(&mut self.model, answer.get("model"));
+        renew(&mut self.service_tier, answer.get("service_tier"));
     }
 
     /// Takes in a `usage` member; false when it says nothing.
@@ -106,6 +126,10 @@ impl Outcome {
         let Some(usage) = usage else {
             return false;
         };
+        if self.report.dialect() == Dialect::Anthropic {
+            renew(&mut self.service_tier, usage.get("service_tier"));
+            renew(&mut self.speed, usage.get("speed"));
+        }
         let report = UsageReport::read(self.report.dialect(), usage);
         self.report.update(report);
         !report.is_empty()
@@ -119,6 +143,14 @@ fn keep(slot: &mut Option<String>, value: Option<Value<'_>>) {
             .and_then(|value| value.as_str())
             .filter(|text| !text.is_empty())
             .map(String::from);
+    }
+}
+
+/// The last text stays.
+fn renew(slot: &mut Option<String>, value: Option<Value<'_>>) {
+    let text = value.and_then(|value| value.as_str());
+    if let Some(text) = text.filter(|text| slot.as_deref() != Some(text)) {
+        *slot = Some(text.into_owned());
     }
 }
 
@@ -163,7 +195,10 @@ pub struct StreamTap {
     endpoint: Endpoint,
     outcome: Outcome,
     choices: chat::Choices,
+    text: Text,
     last_sequence: Option<u64>,
+    has_ended: bool,
+    ending: Option<Box<Ending>>,
 }
 
 impl StreamTap {
@@ -173,7 +208,19 @@ impl StreamTap {
             endpoint,
             outcome: Outcome::new(endpoint.dialect()),
             choices: chat::Choices::default(),
+            text: Text::default(),
             last_sequence: None,
+            has_ended: false,
+            ending: None,
+        }
+    }
+
+    /// A tap that also keeps what [`Self::finish_early`] needs: of a responses stream the items that
+    /// it has said, of the others next to nothing.
+    pub fn stoppable(endpoint: Endpoint) -> Self {
+        Self {
+            ending: Ending::new(endpoint).map(Box::new),
+            ..Self::new(endpoint)
         }
     }
 
@@ -187,6 +234,7 @@ impl StreamTap {
             return Ok(match self.endpoint {
                 Endpoint::ChatCompletions => {
                     self.outcome.is_complete = true;
+                    self.has_ended = true;
                     Progress::Terminal
                 }
                 _ => Progress::Other,
@@ -194,20 +242,58 @@ impl StreamTap {
         }
         let document = Document::parse(data, answer_limits(self.endpoint))?;
         let root = object(&document)?;
-        Ok(match self.endpoint {
+        if let Some(ending) = &mut self.ending {
+            ending.observe(root);
+        }
+        let progress = self.read(root);
+        self.outcome.visible_bytes = self.text.visible_bytes();
+        self.has_ended |= matches!(progress, Progress::Terminal | Progress::Error);
+        Ok(progress)
+    }
+
+    fn read(&mut self, root: Value<'_>) -> Progress {
+        let (outcome, text) = (&mut self.outcome, &mut self.text);
+        match self.endpoint {
             Endpoint::Responses => {
                 let sequence = root.get("sequence_number").and_then(|n| n.as_u64());
                 // One without a successor could not be gone on from.
                 if let Some(sequence) = sequence.filter(|n| *n < u64::MAX) {
                     self.last_sequence = Some(sequence);
                 }
-                responses::event(&mut self.outcome, root)
+                responses::event(outcome, text, root)
             }
-            Endpoint::Messages | Endpoint::CountTokens => messages::event(&mut self.outcome, root),
+            Endpoint::Messages | Endpoint::CountTokens => messages::event(outcome, text, root),
             Endpoint::ChatCompletions | Endpoint::Embeddings => {
-                chat::event(&mut self.outcome, &mut self.choices, root)
+                chat::event(outcome, &mut self.choices, text, root)
             }
-        })
+        }
+    }
+
+    /// From now on keeps the text that passes, `limit` bytes of it at most between two calls of
+    /// [`Self::take_text`].
+    pub fn keep_text(&mut self, limit: usize) {
+        self.text.keep(limit);
+    }
+
+    /// The text that has passed since it was last taken; nothing unless [`Self::keep_text`] was
+    /// called.
+    pub fn take_text(&mut self) -> TakenText {
+        self.text.take()
+    }
+
+    /// The events that end the stream here, as the protocol's own stop at the limit on output: open
+    /// blocks are closed, what was said stays said, a call that is cut does not look complete.
+    ///
+    /// `meta` names the answer where the stream has not done so yet, and says whether the client
+    /// asked for usage; `usage` is what the call has used, if that is known better than the provider
+    /// has told. Nothing, if the stream has ended already, well or with an error, or if the tap is not
+    /// [`Self::stoppable`]. A stop reason that the provider has given is not overruled.
+    pub fn finish_early(&self, meta: &Meta, usage: Option<&Usage>) -> Bytes {
+        let Some(ending) = self.ending.as_deref().filter(|_| !self.has_ended) else {
+            return Bytes::new();
+        };
+        let told = self.outcome.usage();
+        ending.finish(self, meta, usage.or(told.as_ref()))
     }
 
     /// All that the answer has said about itself.
@@ -262,12 +348,14 @@ pub fn body_tap(endpoint: Endpoint, body: &[u8]) -> Result<Outcome, TapError> {
     outcome.identify(root);
     // The token count that count_tokens answers with is no usage: nothing is billed.
     outcome.account(root.get("usage"));
+    let mut text = Text::default();
     match endpoint {
-        Endpoint::ChatCompletions => chat::body(&mut outcome, root),
-        Endpoint::Responses => responses::body(&mut outcome, root),
-        Endpoint::Messages => messages::body(&mut outcome, root),
+        Endpoint::ChatCompletions => chat::body(&mut outcome, &mut text, root),
+        Endpoint::Responses => responses::whole(&mut outcome, &mut text, root),
+        Endpoint::Messages => messages::body(&mut outcome, &mut text, root),
         Endpoint::CountTokens | Endpoint::Embeddings => {}
     }
+    outcome.visible_bytes = text.visible_bytes();
     Ok(outcome)
 }
 

@@ -7,9 +7,12 @@ mod headers;
 mod in_flight;
 mod provider;
 mod retry;
+mod webhook;
 
 pub use body::{BodyError, ProviderBody};
 pub use error::{BuildError, SendError};
 pub use headers::relay_response_headers;
 pub use in_flight::InFlight;
-pub use provider::{Credential, Outbound, Provider};
+pub use provider::{Credential, Outbound, Prepared, Provider};
+pub use retry::wait_before_retry;
+pub use webhook::{Webhook, WebhookError};

@@ -14,7 +14,6 @@ use crate::{
     guard::GuardedResolver,
     headers::{CREDENTIALS, strip_request},
     in_flight::InFlight,
-    retry,
 };
 
 /// A client for one configured origin; cheap to clone.
@@ -47,6 +46,13 @@ pub struct Outbound {
     pub body: Bytes,
     /// Whose key it carries.
     pub credential: Credential,
+}
+
+/// A request that can be sent, and sent again.
+#[derive(Debug)]
+pub struct Prepared {
+    provider: Provider,
+    request: Outbound,
 }
 
 /// Whose key a request carries to the provider.
@@ -125,8 +131,18 @@ impl Provider {
         CREDENTIALS.contains(name)
     }
 
-    /// Sends a request and waits for the response headers; sends it again where that cannot bill twice.
-    pub async fn send(&self, mut request: Outbound) -> Result<Response<ProviderBody>, SendError> {
+    /// Whether the client's credential is the token of a subscription, for which no call is billed by itself: Anthropic's
+    /// OAuth tokens, or the signed token of a `ChatGPT` account.
+    pub fn is_subscription(headers: &HeaderMap) -> bool {
+        const SUBSCRIPTIONS: [&str; 2] = ["Bearer sk-ant-oat", "Bearer eyJ"];
+        headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| SUBSCRIPTIONS.iter().any(|start| value.starts_with(start)))
+    }
+
+    /// Makes a request ready to be sent, with the right credential and without what must not leave.
+    pub fn prepare(&self, mut request: Outbound) -> Prepared {
         strip_request(
             &mut request.headers,
             request.credential == Credential::Client,
@@ -136,32 +152,10 @@ impl Provider {
         {
             request.headers.insert(name.clone(), value.clone());
         }
-        let first = self.attempt(&request).await;
-        let wait = match &first {
-            Ok(response) => retry::after_answer(response.status(), response.headers()),
-            Err(error) => retry::after_error(error),
-        };
-        let Some(wait) = wait else { return first };
-        tracing::debug!(upstream = self.name(), ?wait, "sending the request again");
-        // The declined answer is let go before the wait, and its connection with it.
-        drop(first);
-        tokio::time::sleep(wait).await;
-        self.attempt(&request).await
-    }
-
-    async fn attempt(&self, request: &Outbound) -> Result<Response<ProviderBody>, SendError> {
-        let mut outgoing = reqwest::Request::new(request.method.clone(), self.url(&request.path));
-        *outgoing.headers_mut() = request.headers.clone();
-        if !request.body.is_empty() || request.method == Method::POST {
-            *outgoing.body_mut() = Some(request.body.clone().into());
+        Prepared {
+            provider: self.clone(),
+            request,
         }
-        let held = self.0.in_flight.hold();
-        let response = tokio::time::timeout(self.0.first_byte, self.0.client.execute(outgoing))
-            .await
-            .map_err(|_| SendError::FirstByte(self.0.first_byte))?
-            .map_err(SendError::classify)?;
-        let idle = self.0.idle;
-        Ok(http::Response::from(response).map(|body| ProviderBody::new(body, idle, held)))
     }
 
     fn url(&self, path: &PathAndQuery) -> Url {
@@ -174,6 +168,29 @@ impl Provider {
         }
         url.set_query(path.query());
         url
+    }
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// Sends the request once and waits for the response headers.
+    pub async fn send(&self) -> Result<Response<ProviderBody>, SendError> {
+        let Self { provider, request } = self;
+        let inner = &provider.0;
+        let url = provider.url(&request.path);
+        let mut outgoing = reqwest::Request::new(request.method.clone(), url);
+        *outgoing.headers_mut() = request.headers.clone();
+        if !request.body.is_empty() || request.method == Method::POST {
+            *outgoing.body_mut() = Some(request.body.clone().into());
+        }
+        let held = inner.in_flight.hold();
+        let response = tokio::time::timeout(inner.first_byte, inner.client.execute(outgoing))
+            .await
+            .map_err(|_| SendError::FirstByte(inner.first_byte))?
+            .map_err(SendError::classify)?;
+        let idle = inner.idle;
+        Ok(http::Response::from(response).map(|body| ProviderBody::new(body, idle, held)))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 
-use crate::error::SendError;
+use crate::{body::ProviderBody, error::SendError};
 
 /// The longest wait that a client does not notice as a hang; what asks for more is the client's own decision.
 const MAX_WAIT: Duration = Duration::from_secs(2);
@@ -13,13 +13,19 @@ const DEFAULT_WAIT: Duration = Duration::from_millis(250);
 /// Anthropic's "overloaded".
 const OVERLOADED: u16 = 529;
 
-/// How long to wait before sending again; `None` if it must not be.
-pub(crate) fn after_error(error: &SendError) -> Option<Duration> {
+/// How long to wait before a request is sent once more; `None` if that could bill it twice, or would not help.
+pub fn wait_before_retry(sent: &Result<Response<ProviderBody>, SendError>) -> Option<Duration> {
+    match sent {
+        Ok(response) => after_answer(response.status(), response.headers()),
+        Err(error) => after_error(error),
+    }
+}
+
+fn after_error(error: &SendError) -> Option<Duration> {
     error.nothing_accepted().then_some(DEFAULT_WAIT)
 }
 
-/// How long to wait before sending again after the provider answered; `None` if the answer is to be relayed.
-pub(crate) fn after_answer(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+fn after_answer(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let declined = matches!(
         status,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE

@@ -9,7 +9,10 @@ use std::{
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{file::Invalid, secret::Environment};
+use crate::{
+    file::Invalid,
+    secret::{self, Environment},
+};
 
 /// The two listeners.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Listen {
     pub transport: Transport,
     /// Who may read the admin side.
     pub admin_access: AdminAccess,
+    /// Whether a stream ends with a comment that says what it cost.
+    pub cost_comments: bool,
 }
 
 /// Plain TCP or TLS.
@@ -57,6 +62,7 @@ pub(super) struct Raw {
     threads: Option<NonZeroUsize>,
     tls: Option<RawTls>,
     admin_token_env: Option<String>,
+    cost_comments: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,12 +100,7 @@ impl Listen {
             ));
         }
         let admin_access = match raw.admin_token_env {
-            Some(name) => AdminAccess::Token(environment.secret(&name).ok_or_else(|| {
-                Invalid::new(
-                    "admin_token_env",
-                    format!("the environment variable `{name}` is not set"),
-                )
-            })?),
+            Some(name) => AdminAccess::Token(secret::named("admin_token_env", &name, environment)?),
             None if admin.ip().is_loopback() => AdminAccess::Loopback,
             None => {
                 return Err(Invalid::new(
@@ -119,6 +120,7 @@ impl Listen {
             threads,
             transport,
             admin_access,
+            cost_comments: raw.cost_comments.unwrap_or(true),
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         upstream::{LOCAL, Upstream},
     },
     file::Invalid,
-    pattern::ModelPattern,
+    pattern::{self, ModelPattern},
 };
 
 /// The static routing table: the most specific pattern that matches wins.
@@ -96,12 +96,8 @@ impl ModelTable {
 
 impl ModelEntry {
     fn validate(raw: Raw, upstreams: &[Upstream], local: &Local) -> Result<Self, Invalid> {
-        let pattern = ModelPattern::parse(&raw.name).ok_or_else(|| {
-            Invalid::new(
-                "name",
-                "expected a model's name, or a prefix with one `*` at its end",
-            )
-        })?;
+        let pattern = ModelPattern::parse(&raw.name)
+            .ok_or_else(|| Invalid::new("name", pattern::EXPECTED))?;
         if raw.upstream == LOCAL {
             return match (local, raw.rename) {
                 (Local::Off, _) => Err(Invalid::new(

@@ -1,5 +1,7 @@
 //! The providers that calls may go to.
 
+mod disconnect;
+
 use std::net::{IpAddr, Ipv6Addr};
 
 use http::HeaderValue;
@@ -7,7 +9,13 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use crate::{file::Invalid, secret::Environment};
+pub use self::disconnect::{DrainCaps, OnDisconnect};
+use crate::{
+    file::Invalid,
+    name,
+    prices::provider_of_host,
+    secret::{self, Environment},
+};
 
 /// One provider origin.
 #[derive(Debug)]
@@ -24,6 +32,12 @@ pub struct Upstream {
     pub private_network: bool,
     /// Paths beyond the viewed endpoints that are passed through as they are; each ends a path segment.
     pub passthrough: Vec<String>,
+    /// Whose prices its calls have: the provider that the configuration or else the host names, or the upstream's own name.
+    pub provider: String,
+    /// Whether chat streams are asked for usage on behalf of clients that do not ask.
+    pub ask_usage: bool,
+    /// What becomes of its answer when the client is gone.
+    pub on_disconnect: OnDisconnect,
 }
 
 /// Which API an upstream has.
@@ -47,6 +61,15 @@ pub(super) struct Raw {
     private_network: bool,
     #[serde(default)]
     passthrough: Vec<String>,
+    provider: Option<String>,
+    #[serde(default = "yes")]
+    ask_usage: bool,
+    #[serde(default)]
+    on_disconnect: disconnect::Raw,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What `upstream = "local"` means in the model table.
@@ -101,8 +124,22 @@ impl Upstream {
                 ));
             }
         }
+        let base_url = base_url(&raw.base_url, raw.private_network)?;
+        let provider = match raw.provider {
+            Some(provider) if name::is_one(&provider) => provider,
+            Some(_) => return Err(Invalid::new("provider", name::EXPECTED)),
+            None => base_url
+                .host_str()
+                .and_then(provider_of_host)
+                .unwrap_or(&raw.name)
+                .to_owned(),
+        };
         Ok(Self {
-            base_url: base_url(&raw.base_url, raw.private_network)?,
+            base_url,
+            provider,
+            ask_usage: raw.ask_usage,
+            on_disconnect: OnDisconnect::validate(raw.on_disconnect)
+                .map_err(|invalid| invalid.under("on_disconnect"))?,
             api_key: api_key(raw.api_key_env, environment)?,
             name: raw.name,
             protocol: raw.protocol,
@@ -183,12 +220,7 @@ fn api_key(
     environment: &impl Environment,
 ) -> Result<Option<SecretString>, Invalid> {
     let Some(name) = name else { return Ok(None) };
-    let key = environment.secret(&name).ok_or_else(|| {
-        Invalid::new(
-            "api_key_env",
-            format!("the environment variable `{name}` is not set"),
-        )
-    })?;
+    let key = secret::named("api_key_env", &name, environment)?;
     // Checked here, so that a stray newline in a secret shows at start and not as an error on each call.
     let sendable = HeaderValue::from_str(secrecy::ExposeSecret::expose_secret(&key)).is_ok();
     if sendable {

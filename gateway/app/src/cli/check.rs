@@ -36,7 +36,10 @@ pub(super) fn run(file: &ConfigFile) -> Outcome {
     if config.tenants.keyless().is_some() {
         out::line("tenants   none: callers on this machine need no key");
     } else {
-        out::line(format_args!("tenants   {}", config.policies.display()));
+        out::line(format_args!(
+            "tenants   {}",
+            config.policies.folder().display()
+        ));
     }
     Ok(())
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
-use super::{ConfigFile, Outcome, models_folder};
+use super::{ConfigFile, Outcome, data_folder, models_folder};
 use crate::{
     Gateway,
+    gateway::Folders,
     logs::{self, LogFormat},
     tls,
 };
@@ -30,7 +31,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = arguments.config.load()?;
     let filter: EnvFilter = arguments.log.parse()?;
-    let models = arguments.models.clone().unwrap_or_else(models_folder);
+    let folders = Folders {
+        models: arguments.models.clone().unwrap_or_else(models_folder),
+        data: data_folder(),
+    };
     let (_written_at_exit, calls) = logs::init(arguments.log_format, filter)?;
     tls::install_provider()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -38,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .worker_threads(config.listen.threads.get())
         .build()?;
     runtime.block_on(async {
-        let gateway = Gateway::bind(config, models, calls).await?;
+        let gateway = Gateway::bind(config, folders, calls).await?;
         gateway.drain().stop_on_signals()?;
         gateway.run().await?;
         Ok(())

@@ -1,14 +1,18 @@
 //! What the call belongs to, read from headers and body.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use http::Response;
+use http::{HeaderName, Response};
+use skinflint_ledger::Outcome;
 use tower::{Layer, Service};
 
 use crate::{
     attribution::Attribution,
     body::Body,
-    call::{Ask, Asked},
+    call::{Ask, Asked, Attributed},
     error::CallError,
 };
 
@@ -22,6 +26,9 @@ pub(crate) struct Attribute<S> {
     inner: S,
 }
 
+/// Says that the task is over after this call, and how it went: `success`, `failure` or `unknown`.
+const TASK_OUTCOME: HeaderName = HeaderName::from_static("x-skinflint-task-outcome");
+
 impl<S> Layer<S> for AttributeLayer {
     type Service = Attribute<S>;
 
@@ -32,7 +39,7 @@ impl<S> Layer<S> for AttributeLayer {
 
 impl<S> Service<Asked> for Attribute<S>
 where
-    S: Service<Asked, Response = Response<Body>, Error = CallError>,
+    S: Service<Attributed, Response = Response<Body>, Error = CallError>,
 {
     type Response = Response<Body>;
     type Error = CallError;
@@ -43,14 +50,28 @@ where
     }
 
     fn call(&mut self, asked: Asked) -> Self::Future {
-        let call = &asked.call;
-        let request = match &asked.ask {
+        let Asked { call, ask } = asked;
+        let request = match &ask {
             Ask::Model(_, view) => Some((&**view, &call.body[..])),
             Ask::Models | Ask::Other => None,
         };
-        let attribution = Attribution::of(&call.caller.tenant.id, &call.parts.headers, request);
-        call.receipt
-            .enter(|entries| entries.attribution = Some(attribution));
-        self.inner.call(asked)
+        let tenant = &call.caller.tenant;
+        let attribution = Arc::new(Attribution::of(&tenant.id, &call.parts.headers, request));
+        let holdout = attribution.is_held_out(&tenant.id, tenant.holdout);
+        let outcome = call
+            .parts
+            .headers
+            .get(&TASK_OUTCOME)
+            .and_then(|value| Outcome::named(value.to_str().ok()?));
+        call.receipt.enter(|entries| {
+            entries.task_outcome = outcome;
+            entries.attribution = Some(attribution.clone());
+            entries.holdout = holdout;
+        });
+        self.inner.call(Attributed {
+            call,
+            ask,
+            attribution,
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::{self, Either, Ready};
 use http::{HeaderMap, HeaderName, Request, Response};
-use skinflint_policies::{Tenants, VirtualKey};
+use skinflint_policies::{Identity, Policies, Tenants, VirtualKey};
 use skinflint_upstream::Provider;
 use tower::{Layer, Service};
 
@@ -15,20 +15,21 @@ use crate::{
     body::Body,
     call::{Authenticated, Caller, Recorded},
     error::{AccessError, CallError},
+    policy::LivePolicies,
     this_machine,
 };
 
 /// Puts [`Authenticate`] around a service.
 #[derive(Debug, Clone)]
 pub(crate) struct AuthenticateLayer {
-    tenants: Arc<Tenants>,
+    policies: LivePolicies,
 }
 
 /// Lets nobody through whom it cannot name.
 #[derive(Debug, Clone)]
 pub(crate) struct Authenticate<S> {
     inner: S,
-    tenants: Arc<Tenants>,
+    policies: LivePolicies,
 }
 
 /// Names the tenant where the provider's own headers carry the client's own key.
@@ -37,9 +38,9 @@ const OWN_KEY: HeaderName = HeaderName::from_static("x-skinflint-key");
 // === impl AuthenticateLayer ===
 
 impl AuthenticateLayer {
-    /// Knows these tenants.
-    pub(crate) fn new(tenants: Arc<Tenants>) -> Self {
-        Self { tenants }
+    /// Knows the tenants of these policies.
+    pub(crate) fn new(policies: LivePolicies) -> Self {
+        Self { policies }
     }
 }
 
@@ -49,7 +50,7 @@ impl<S> Layer<S> for AuthenticateLayer {
     fn layer(&self, inner: S) -> Authenticate<S> {
         Authenticate {
             inner,
-            tenants: self.tenants.clone(),
+            policies: self.policies.clone(),
         }
     }
 }
@@ -73,9 +74,13 @@ where
             mut request,
             receipt,
         } = recorded;
-        match identify(&self.tenants, &mut request) {
+        match identify(self.policies.current(), &mut request) {
             Ok(caller) => {
-                receipt.enter(|entries| entries.tenant = Some(caller.tenant.id.clone()));
+                receipt.enter(|entries| {
+                    entries.tenant = Some(caller.tenant.id.clone());
+                    entries.key.clone_from(&caller.key);
+                    entries.generation = caller.policies.generation;
+                });
                 Either::Left(self.inner.call(Authenticated {
                     request,
                     caller,
@@ -87,21 +92,33 @@ where
     }
 }
 
-fn identify<B>(tenants: &Tenants, request: &mut Request<B>) -> Result<Caller, AccessError> {
-    let key = take_keys(request.headers_mut());
-    let tenant = match (tenants.keyless(), key) {
-        (Some(keyless), _) => {
-            this_machine::refuse_others(request.uri(), request.headers())?;
-            keyless.clone()
-        }
-        (None, Some(key)) => tenants
-            .authenticate(&key)
-            .map_err(|_| AccessError::Unknown)?,
-        (None, None) => return Err(AccessError::Missing),
-    };
+fn identify<B>(policies: Arc<Policies>, request: &mut Request<B>) -> Result<Caller, AccessError> {
+    let Identity { tenant, key } = name(&policies.tenants, request)?;
+    let headers = request.headers();
     Ok(Caller {
         tenant,
-        brings_credential: request.headers().keys().any(Provider::is_credential),
+        key,
+        brings_credential: headers.keys().any(Provider::is_credential),
+        has_subscription: Provider::is_subscription(headers),
+        policies,
+    })
+}
+
+fn name<B>(tenants: &Tenants, request: &mut Request<B>) -> Result<Identity, AccessError> {
+    let key = take_keys(request.headers_mut());
+    Ok(match (tenants.keyless(), key) {
+        // Without tenant files no key was ever issued; a client may well send one that it had before.
+        (Some(everybody), key) if key.is_none() || !tenants.are_described() => {
+            this_machine::refuse_others(request.uri(), request.headers())?;
+            Identity {
+                tenant: everybody.clone(),
+                key: None,
+            }
+        }
+        (_, Some(key)) => tenants
+            .authenticate(&key)
+            .map_err(|_| AccessError::Unknown)?,
+        (_, None) => return Err(AccessError::Missing),
     })
 }
 
@@ -152,7 +169,7 @@ mod tests {
             "[::1]:4100",
         ] {
             assert!(
-                identify(&tenants, &mut request(&[("host", host)])).is_ok(),
+                name(&tenants, &mut request(&[("host", host)])).is_ok(),
                 "{host}"
             );
         }
@@ -165,18 +182,18 @@ mod tests {
             "",
         ] {
             assert!(
-                identify(&tenants, &mut request(&[("host", host)])).is_err(),
+                name(&tenants, &mut request(&[("host", host)])).is_err(),
                 "{host}"
             );
         }
-        assert!(identify(&tenants, &mut request(&[])).is_err());
+        assert!(name(&tenants, &mut request(&[])).is_err());
         for (origin, ours) in [
             ("http://localhost:3000", true),
             ("https://evil.test", false),
             ("null", false),
         ] {
             let mut request = request(&[("host", "localhost"), ("origin", origin)]);
-            assert_eq!(identify(&tenants, &mut request).is_ok(), ours, "{origin}");
+            assert_eq!(name(&tenants, &mut request).is_ok(), ours, "{origin}");
         }
     }
 

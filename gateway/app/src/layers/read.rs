@@ -133,7 +133,7 @@ where
                 entries.model = Some(view.model.value.clone());
                 entries.stream = view.stream;
             });
-            Ask::Model(endpoint, Box::new(view))
+            Ask::Model(endpoint, Arc::new(view))
         }
         Surface::Models => Ask::Models,
         Surface::Misused(_) | Surface::Other => Ask::Other,

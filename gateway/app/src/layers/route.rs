@@ -8,15 +8,15 @@ use std::{
 
 use futures_util::future::{self, Either, Ready};
 use http::{Response, header};
-use skinflint_policies::{ClientCredentials, ModelTable, Upstream, UpstreamProtocol};
+use skinflint_policies::{ClientCredentials, Local, ModelTable, Upstream, UpstreamProtocol};
 use skinflint_protocol::{Dialect, Endpoint};
 use tower::{Layer, Service};
 
 use crate::{
     body::Body,
-    call::{Ask, Asked, Call, Caller, ModelCall, Routed, UpstreamTarget},
+    call::{Ask, Attributed, Call, Caller, ModelCall, Routed, UpstreamTarget},
     error::{CallError, RouteError},
-    receipt::RouteTaken,
+    receipt::{Decision, RouteTaken},
 };
 
 /// Puts [`Route`] around a service.
@@ -39,6 +39,8 @@ pub(crate) struct RouteMap {
     pub models: ModelTable,
     /// The providers, in the order that the table's indexes count.
     pub upstreams: Vec<Upstream>,
+    /// The name of the local model; empty if there is none.
+    local: String,
 }
 
 // === impl RouteLayer ===
@@ -63,7 +65,7 @@ impl<S> Layer<S> for RouteLayer {
 
 // === impl Route ===
 
-impl<S> Service<Asked> for Route<S>
+impl<S> Service<Attributed> for Route<S>
 where
     S: Service<Routed, Response = Response<Body>, Error = CallError>,
 {
@@ -75,10 +77,13 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, asked: Asked) -> Self::Future {
-        let receipt = asked.call.receipt.clone();
-        match self.map.decide(asked) {
+    fn call(&mut self, attributed: Attributed) -> Self::Future {
+        let receipt = attributed.call.receipt.clone();
+        match self.map.decide(attributed) {
             Ok((routed, taken)) => {
+                receipt.decide(Decision::Routed {
+                    to: taken.to_string(),
+                });
                 receipt.enter(|entries| entries.route = Some(taken));
                 Either::Left(self.inner.call(routed))
             }
@@ -90,13 +95,35 @@ where
 // === impl RouteMap ===
 
 impl RouteMap {
-    fn decide(&self, asked: Asked) -> Result<(Routed, RouteTaken), CallError> {
-        let Asked { call, ask } = asked;
+    /// A map of a table, its providers, and the local model if there is one.
+    pub(crate) fn new(models: ModelTable, upstreams: Vec<Upstream>, local: &Local) -> Self {
+        Self {
+            models,
+            upstreams,
+            local: match local {
+                Local::On(model) => model.name.clone(),
+                Local::Off => String::new(),
+            },
+        }
+    }
+
+    /// The name of the local model; empty if there is none.
+    pub(crate) fn local_name(&self) -> &str {
+        &self.local
+    }
+
+    fn decide(&self, attributed: Attributed) -> Result<(Routed, RouteTaken), CallError> {
+        let Attributed {
+            call,
+            ask,
+            attribution,
+        } = attributed;
         match ask {
             Ask::Model(endpoint, view) => self.decide_model(ModelCall {
                 call,
                 endpoint,
                 view,
+                attribution,
             }),
             Ask::Models => Ok((Routed::Models(call), RouteTaken::Gateway)),
             Ask::Other => self.decide_other(call),
@@ -105,6 +132,13 @@ impl RouteMap {
 
     fn decide_model(&self, model_call: ModelCall) -> Result<(Routed, RouteTaken), CallError> {
         let model = &model_call.view.model.value;
+        let tenant = &model_call.call.caller.tenant;
+        if !tenant.allows(model) {
+            return Err(CallError::from(RouteError::NotAllowed {
+                tenant: tenant.id.clone(),
+                model: model.clone(),
+            }));
+        }
         let target = self
             .models
             .find(model)

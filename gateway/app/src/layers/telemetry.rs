@@ -18,6 +18,7 @@ use tracing::{Instrument, debug_span};
 
 use self::line::CallLine;
 use crate::{
+    accounting::Accounting,
     body::{Body, BoxError},
     call::Recorded,
     logs::CallLog,
@@ -32,6 +33,7 @@ use crate::{
 pub(crate) struct TelemetryLayer {
     metrics: Metrics,
     log: CallLog,
+    accounting: Accounting,
 }
 
 /// Opens the record of a call, and closes it after the last byte of the answer.
@@ -45,13 +47,19 @@ const TASK: HeaderName = HeaderName::from_static("x-skinflint-task");
 const ROUTE: HeaderName = HeaderName::from_static("x-skinflint-route");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-skinflint-overhead-us");
 const MODEL: HeaderName = HeaderName::from_static("x-skinflint-model");
+const COST: HeaderName = HeaderName::from_static("x-skinflint-cost-usd");
+const SAVED: HeaderName = HeaderName::from_static("x-skinflint-saved-usd");
 
 // === impl TelemetryLayer ===
 
 impl TelemetryLayer {
-    /// Counts into these metrics and writes into this log.
-    pub(crate) fn new(metrics: Metrics, log: CallLog) -> Self {
-        Self { metrics, log }
+    /// Counts into these metrics, and writes into this log and the ledger of this accounting.
+    pub(crate) fn new(metrics: Metrics, log: CallLog, accounting: Accounting) -> Self {
+        Self {
+            metrics,
+            log,
+            accounting,
+        }
     }
 }
 
@@ -112,16 +120,18 @@ fn label(response: &mut Response<Body>, receipt: &Receipt) {
     };
     insert(REQUEST_ID, receipt.id().to_string());
     insert(OVERHEAD, receipt.overhead().as_micros().to_string());
-    let (task, route, model) = receipt.read(|entries| {
+    let known = receipt.read(|entries| {
         let task = entries.attribution.as_ref().map(|of| of.task.to_string());
         let model = entries.answered_by.as_ref().or(entries.model.as_ref());
-        (
-            task,
-            entries.route.as_ref().map(ToString::to_string),
-            model.cloned(),
-        )
+        [
+            (TASK, task),
+            (ROUTE, entries.route.as_ref().map(ToString::to_string)),
+            (MODEL, model.cloned()),
+            (COST, entries.cost.map(|cost| cost.to_string())),
+            (SAVED, entries.saved.map(|saved| saved.to_string())),
+        ]
     });
-    for (name, value) in [(TASK, task), (ROUTE, route), (MODEL, model)] {
+    for (name, value) in known {
         if let Some(value) = value {
             insert(name, value);
         }

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, io::Write};
 
 use serde::Serialize;
+use skinflint_money::NanoUsd;
 use tracing::Level;
 
 use super::sink::Sink;
@@ -48,6 +49,8 @@ pub(crate) struct CallRecord<'a> {
     pub outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<NanoUsd>,
     /// Tokens.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Tokens>,

@@ -3,12 +3,12 @@
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body_util::BodyExt;
-use skinflint_protocol::{Endpoint, body_tap};
+use skinflint_protocol::{Endpoint, Outcome, body_tap};
 use skinflint_upstream::ProviderBody;
 use tokio_util::sync::CancellationToken;
 
-use super::{enter, media_type};
-use crate::{error::UpstreamFault, receipt::Receipt};
+use super::media_type;
+use crate::error::UpstreamFault;
 
 /// The largest answer that is kept in memory: a batch of 2,048 embeddings of 3,072 numbers is about as large.
 const MAX_ANSWER: usize = 128 << 20;
@@ -47,20 +47,17 @@ pub(super) async fn read(
     })
 }
 
-/// Makes sure that a body is an answer of its endpoint, and enters what it says about itself.
+/// Makes sure that a body is an answer of its endpoint; gives what it says about itself.
 pub(super) fn check(
     endpoint: Endpoint,
     headers: &HeaderMap,
     body: &[u8],
-    receipt: &Receipt,
-) -> Result<(), UpstreamFault> {
+) -> Result<Outcome, UpstreamFault> {
     let media_type = media_type(headers);
     let is_json = media_type.ends_with("json");
     // Not every server labels its JSON; what says that it is something else is believed.
     if !is_json && !media_type.is_empty() {
         return Err(UpstreamFault::MediaType(media_type.to_owned()));
     }
-    let outcome = body_tap(endpoint, body)?;
-    receipt.enter(|entries| enter(entries, &outcome));
-    Ok(())
+    Ok(body_tap(endpoint, body)?)
 }

@@ -15,6 +15,7 @@ use skinflint_protocol::{
 
 use self::stream::LocalStream;
 use crate::{
+    accounting::Spending,
     body::{Body, full},
     call::ModelCall,
     clock,
@@ -40,11 +41,16 @@ impl LocalRung {
     }
 
     /// Answers a call in its own protocol.
-    pub(super) async fn answer(&self, model_call: ModelCall) -> Result<Response<Body>, CallError> {
+    pub(super) async fn answer(
+        &self,
+        model_call: ModelCall,
+        spending: Spending,
+    ) -> Result<Response<Body>, CallError> {
         let ModelCall {
             call,
             endpoint,
             view,
+            attribution: _,
         } = model_call;
         if endpoint == Endpoint::Embeddings {
             return Err(LocalError::Endpoint(endpoint).into());
@@ -61,12 +67,19 @@ impl LocalRung {
         let emitter = emitter(endpoint, &view, &engine, &receipt)?;
         let generation = off_the_runtime(move || engine.generate(request(conversation))).await?;
         if view.stream {
-            let stream = LocalStream::new(generation, emitter, endpoint, receipt, &self.relay);
+            let stream = LocalStream::new(
+                generation,
+                emitter,
+                endpoint,
+                receipt,
+                &self.relay,
+                spending,
+            );
             let body = StreamBody::new(stream.frames()).boxed_unsync();
             return Ok(response("text/event-stream", body));
         }
         let answer = tokio::select! {
-            answer = whole(generation, &emitter, &receipt) => answer?,
+            answer = whole(generation, &emitter, &receipt, spending) => answer?,
             () = self.relay.deadline.cancelled() => return Err(LocalError::Stopping.into()),
         };
         Ok(response("application/json", full(answer)))
@@ -92,6 +105,7 @@ async fn whole(
     mut generation: Generation,
     emitter: &Emitter,
     receipt: &Receipt,
+    spending: Spending,
 ) -> Result<bytes::Bytes, LocalError> {
     let mut text = String::new();
     while let Some(event) = receipt.waiting(generation.next()).await {
@@ -102,6 +116,7 @@ async fn whole(
             }
             Event::Done { finish, usage } => {
                 let (stop, usage) = enter(receipt, finish, usage);
+                spending.settle_local(usage);
                 return Ok(emitter.body(&text, &stop, &usage));
             }
             Event::Failed(fault) => return Err(fault.into()),

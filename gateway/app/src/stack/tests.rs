@@ -10,6 +10,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
+    accounting::Foundations,
+    drain::Drain,
     local::LocalEngine,
     relay::Relay,
     rungs::{LocalRung, ModelList, UpstreamRung},
@@ -32,25 +34,44 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(limits: &str) -> Self {
+    async fn new(limits: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = VirtualKey::generate().unwrap();
         PolicyFolder::new(&folder.path().join("policies"))
             .add_key(&TenantId::parse("acme").unwrap(), &key)
             .unwrap();
         let file = folder.path().join("skinflint.toml");
-        std::fs::write(&file, format!("{limits}\n[local]\nenabled = false\n")).unwrap();
+        std::fs::write(
+            &file,
+            format!("{limits}\n[local]\nenabled = false\n[ledger]\nstore = \"off\"\n"),
+        )
+        .unwrap();
         let config = Config::load(&file, &NoEnvironment).unwrap();
         let (metrics, _) = Metrics::new(InFlight::default());
-        let relay = Relay {
-            keep_alive: config.timeouts.keep_alive,
-            deadline: CancellationToken::new(),
-        };
+        let relay = Relay::new(&config.timeouts, true, CancellationToken::new());
         let local = LocalEngine::start(&config.local, folder.path().to_owned());
+        let policies = LivePolicies::new(
+            config.tenants,
+            config.prices,
+            config.policies,
+            metrics.clone(),
+        );
+        let accounting = Accounting::open(Foundations {
+            ledger: &config.ledger,
+            counters: &config.counters,
+            alerts: config.alerts,
+            data: folder.path(),
+            policies: policies.clone(),
+            metrics: metrics.clone(),
+            local: local.clone(),
+            tasks: Drain::default(),
+        });
+        let accounting = accounting.await.unwrap();
         let service = stack(Parts {
             limits: config.limits,
             timeouts: config.timeouts,
-            tenants: Arc::new(config.tenants),
+            policies,
+            accounting,
             metrics: metrics.clone(),
             log: CallLog::Events,
             rungs: Rungs::new(
@@ -58,10 +79,11 @@ impl Fixture {
                 UpstreamRung::new(Vec::new(), relay),
                 ModelList::new(&config.models, &config.upstreams),
             ),
-            map: Arc::new(RouteMap {
-                models: config.models,
-                upstreams: config.upstreams,
-            }),
+            map: Arc::new(RouteMap::new(
+                config.models,
+                config.upstreams,
+                &config.local,
+            )),
         });
         Self {
             service,
@@ -90,7 +112,7 @@ impl Fixture {
 
 #[tokio::test]
 async fn who_calls_is_asked_before_the_body_is_read() {
-    let fixture = Fixture::new("[limits]\nbody = 10\n");
+    let fixture = Fixture::new("[limits]\nbody = 10\n").await;
     let long = "x".repeat(100);
     assert_eq!(fixture.ask(None, &long).await.status(), 401);
     assert_eq!(fixture.ask(Some(fixture.key()), &long).await.status(), 413);
@@ -98,7 +120,7 @@ async fn who_calls_is_asked_before_the_body_is_read() {
 
 #[tokio::test]
 async fn the_body_is_understood_before_a_route_is_chosen() {
-    let fixture = Fixture::new("");
+    let fixture = Fixture::new("").await;
     assert_eq!(fixture.ask(Some(fixture.key()), "{").await.status(), 400);
     let unknown =
         r#"{"model":"nowhere","max_tokens":1,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -112,7 +134,7 @@ async fn the_body_is_understood_before_a_route_is_chosen() {
 
 #[tokio::test]
 async fn too_many_calls_are_turned_away_before_anything_is_asked() {
-    let fixture = Fixture::new("[limits]\nin_flight = 1\n");
+    let fixture = Fixture::new("[limits]\nin_flight = 1\n").await;
     let held = fixture.ask(Some(fixture.key()), "{").await;
     assert_eq!(fixture.ask(None, "{").await.status(), 503);
     held.into_body().collect().await.unwrap();
@@ -122,7 +144,7 @@ async fn too_many_calls_are_turned_away_before_anything_is_asked() {
 
 #[tokio::test]
 async fn refusals_have_an_id_and_a_count_too() {
-    let fixture = Fixture::new("");
+    let fixture = Fixture::new("").await;
     let refused = fixture.ask(None, "{").await;
     let id = refused.headers()["x-skinflint-request-id"]
         .to_str()

@@ -9,7 +9,7 @@ use crate::sse::encode_event;
 use crate::usage::Usage;
 
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     id: String,
     meta: Meta,
 }
@@ -129,6 +129,17 @@ impl Writer {
         }
     }
 
+    /// A writer that goes on with the answer of that id, or begins one.
+    pub(crate) fn resumed(id: Option<&str>, meta: Meta) -> Self {
+        match id {
+            Some(id) => Self {
+                id: id.to_owned(),
+                meta,
+            },
+            None => Self::new(meta),
+        }
+    }
+
     fn answer<C: Serialize>(&self, object: &'static str, choices: &[C], usage: Report) -> String {
         encode(&Answer {
             id: &self.id,
@@ -144,9 +155,9 @@ impl Writer {
         encode_event(None, &self.answer("chat.completion.chunk", choices, usage))
     }
 
-    fn choice(&self, delta: Delta<'_>, finish_reason: Option<&'static str>) -> Bytes {
+    fn choice(&self, index: u32, delta: Delta<'_>, finish_reason: Option<&'static str>) -> Bytes {
         let choice = ChunkChoice {
-            index: 0,
+            index,
             delta,
             logprobs: (),
             finish_reason,
@@ -159,12 +170,12 @@ impl Writer {
         self.chunk(&[choice], usage)
     }
 
-    pub(super) fn start(&self) -> Bytes {
+    pub(crate) fn start(&self) -> Bytes {
         let delta = Delta {
             role: Some("assistant"),
             content: Some(""),
         };
-        self.choice(delta, None)
+        self.choice(0, delta, None)
     }
 
     pub(super) fn delta(&self, text: &str) -> Bytes {
@@ -172,16 +183,32 @@ impl Writer {
             role: None,
             content: Some(text),
         };
-        self.choice(delta, None)
+        self.choice(0, delta, None)
     }
 
     pub(super) fn finish(&self, stop: &Stop, usage: &Usage) -> Bytes {
+        let mut events = BytesMut::from(self.stop(0, stop));
+        events.extend_from_slice(&self.end(Some(usage).filter(|_| self.meta.include_usage)));
+        events.freeze()
+    }
+
+    fn stop(&self, index: u32, stop: &Stop) -> Bytes {
         let delta = Delta {
             role: None,
             content: None,
         };
-        let mut events = BytesMut::from(self.choice(delta, Some(finish_reason(stop))));
-        if self.meta.include_usage {
+        self.choice(index, delta, Some(finish_reason(stop)))
+    }
+
+    /// The last chunk of a choice that is cut at the limit on output.
+    pub(crate) fn cut(&self, index: u32) -> Bytes {
+        self.stop(index, &Stop::MaxTokens)
+    }
+
+    /// What stands after the last choice.
+    pub(crate) fn end(&self, usage: Option<&Usage>) -> Bytes {
+        let mut events = BytesMut::new();
+        if let Some(usage) = usage {
             events.extend_from_slice(&self.chunk(&[], Report::Counted(usage.into())));
         }
         events.extend_from_slice(b"data: [DONE]\n\n");

@@ -9,7 +9,7 @@ use crate::sse::encode_event;
 use crate::usage::Usage;
 
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     id: String,
     meta: Meta,
 }
@@ -64,7 +64,7 @@ enum Event<'a> {
         delta: Text<'a>,
     },
     ContentBlockStop {
-        index: u32,
+        index: u64,
     },
     MessageDelta {
         delta: StopDelta<'a>,
@@ -126,8 +126,38 @@ fn stop_sequence(stop: &Stop) -> Option<&str> {
     }
 }
 
+/// The end of a block.
+pub(crate) fn close(index: u64) -> Bytes {
+    Event::ContentBlockStop { index }.encode()
+}
+
+/// The stop of a message that is cut at the limit on output.
+pub(crate) fn cut(usage: &Usage) -> Bytes {
+    stop_event(&Stop::MaxTokens, usage)
+}
+
+/// The last event.
+pub(crate) fn end() -> Bytes {
+    Event::MessageStop.encode()
+}
+
+/// Tells why the message ended and what it used.
+fn stop_event(stop: &Stop, usage: &Usage) -> Bytes {
+    Event::MessageDelta {
+        delta: StopDelta {
+            stop_reason: stop_reason(stop),
+            stop_sequence: stop_sequence(stop),
+        },
+        usage: MessageUsage {
+            cache_creation: None,
+            ..usage.into()
+        },
+    }
+    .encode()
+}
+
 impl Writer {
-    pub(super) fn new(meta: Meta) -> Self {
+    pub(crate) fn new(meta: Meta) -> Self {
         Self {
             id: format!("msg_{}", meta.id),
             meta,
@@ -157,9 +187,6 @@ impl Writer {
             fresh_input: prompt_tokens,
             ..Usage::default()
         };
-        let start = Event::MessageStart {
-            message: self.message(&[], None, &usage),
-        };
         let block = Event::ContentBlockStart {
             index: 0,
             content_block: Text {
@@ -167,7 +194,7 @@ impl Writer {
                 text: "",
             },
         };
-        let mut events = BytesMut::from(start.encode());
+        let mut events = BytesMut::from(self.begin(&usage));
         events.extend_from_slice(&block.encode());
         events.freeze()
     }
@@ -186,25 +213,18 @@ impl Writer {
 
     #[expect(clippy::unused_self, reason = "the three writers are called alike")]
     pub(super) fn finish(&self, stop: &Stop, usage: &Usage) -> Bytes {
-        let events = [
-            Event::ContentBlockStop { index: 0 },
-            Event::MessageDelta {
-                delta: StopDelta {
-                    stop_reason: stop_reason(stop),
-                    stop_sequence: stop_sequence(stop),
-                },
-                usage: MessageUsage {
-                    cache_creation: None,
-                    ..usage.into()
-                },
-            },
-            Event::MessageStop,
-        ];
-        let mut bytes = BytesMut::new();
-        for event in events {
-            bytes.extend_from_slice(&event.encode());
+        let mut events = BytesMut::from(close(0));
+        events.extend_from_slice(&stop_event(stop, usage));
+        events.extend_from_slice(&end());
+        events.freeze()
+    }
+
+    /// The event before the first block.
+    pub(crate) fn begin(&self, usage: &Usage) -> Bytes {
+        Event::MessageStart {
+            message: self.message(&[], None, usage),
         }
-        bytes.freeze()
+        .encode()
     }
 
     pub(super) fn body(&self, text: &str, stop: &Stop, usage: &Usage) -> Bytes {

@@ -9,7 +9,7 @@ use crate::sse::encode_event;
 use crate::usage::Usage;
 
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     id: String,
     item_id: String,
     meta: Meta,
@@ -165,8 +165,13 @@ const fn status(stop: &Stop) -> &'static str {
     }
 }
 
+/// The `usage` member of a response.
+pub(crate) fn usage_member(usage: &Usage) -> String {
+    encode(&ResponseUsage::from(usage))
+}
+
 impl Writer {
-    pub(super) fn new(meta: Meta) -> Self {
+    pub(crate) fn new(meta: Meta) -> Self {
         Self {
             id: format!("resp_{}", meta.id),
             item_id: format!("msg_{}", meta.id),
@@ -201,6 +206,11 @@ impl Writer {
             tools: [],
             usage: usage.map(Into::into),
         }
+    }
+
+    /// The response as it is told before its first item.
+    pub(crate) fn begun(&self) -> String {
+        encode(&self.response(&[], None, None))
     }
 
     fn item<'a>(&'a self, status: &'static str, content: &'a [Part<'a>]) -> Item<'a> {

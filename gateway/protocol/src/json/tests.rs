@@ -427,3 +427,22 @@ proptest! {
         prop_assert_eq!(document.root().as_str().unwrap(), text);
     }
 }
+
+#[test]
+fn members_of_an_object_are_set_and_all_else_stays() {
+    for (object, expected) in [
+        (
+            r#"{ "a" : 1.50, "k":[{}], "b":{"k":2} }"#,
+            r#"{ "a" : 1.50, "k":null, "b":{"k":2} ,"new":{}}"#,
+        ),
+        (r#"{"b":{}}"#, r#"{"b":{},"k":null,"new":{}}"#),
+        (r#"{"new":1,"k":2}"#, r#"{"new":{},"k":null}"#),
+        ("{ }", r#"{ "k":null,"new":{}}"#),
+        ("[1]", r#"{"k":null,"new":{}}"#),
+        ("no json", r#"{"k":null,"new":{}}"#),
+    ] {
+        let found = with_members(object, &[("k", "null"), ("new", "{}")]);
+        assert_eq!(found, expected, "{object}");
+    }
+    assert_eq!(with_members(" {\"a\":1} ", &[]), "{\"a\":1}");
+}

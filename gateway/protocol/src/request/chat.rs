@@ -28,11 +28,7 @@ pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
     let mut view = RequestView::new(Endpoint::ChatCompletions, root, model)?;
     let messages = root.require(messages, "messages", "an array of messages")?;
     for (index, message) in messages.elements("an array of messages")?.enumerate() {
-        let mut reader = Reader {
-            blocks: &mut view.blocks,
-            source: Source::Messages,
-            message: index,
-        };
+        let mut reader = Reader::new(&mut view, Source::Messages, index);
         read_message(&mut reader, &message)?;
     }
     if messages.elements("an array of messages")?.next().is_none() {
@@ -40,7 +36,7 @@ pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
     }
     // Functions are what tools were called first.
     for tools in [tools, functions].into_iter().flatten() {
-        view.tools.extend(content::tools(&tools)?);
+        content::read_tools(&mut view, &tools)?;
     }
     if let Some(function_call) = function_call {
         view.tool_choice = content::function_call(&function_call)?;
@@ -99,7 +95,7 @@ fn read_message(reader: &mut Reader<'_>, message: &Node<'_, '_>) -> Result<(), V
         push_call(reader, role, &call, arguments)?;
     }
     // A breakpoint on a message, as OpenAI-compatible gateways take it, stands at its end.
-    if cache_control.is_some()
+    if reader.mark(cache_control.as_ref())?
         && let Some(last) = reader.blocks.last_mut()
         && last.message == reader.message
     {
@@ -172,8 +168,16 @@ fn read_delivery(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), View
         view.stream_options = Some(options.span());
         if let Some(include_usage) = include_usage {
             view.include_usage = include_usage.boolean()?;
+            if !view.include_usage {
+                view.blanks.push(("include_usage", include_usage.span()));
+            }
         }
+        view.note_blanks(&options, &["include_usage"]);
     }
+    view.note_blanks(
+        root,
+        &["stream_options", "max_completion_tokens", "max_tokens"],
+    );
     if limit.is_some() && old_limit.is_some() {
         return Err(root.conflict("max_tokens", "max_completion_tokens"));
     }

@@ -3,19 +3,38 @@
 use super::block::{Block, BlockKind, Role, Source};
 use super::error::ViewError;
 use super::node::Node;
-use super::{Tool, ToolChoice};
+use super::{CacheTtl, RequestView, Tool, ToolChoice, terms};
 use crate::json::{JsonKind, Span};
 
 const STRING_OR_PARTS: &str = "a string or an array of content parts";
 
 /// Collects the blocks of one message or item.
-pub(super) struct Reader<'b> {
-    pub(super) blocks: &'b mut Vec<Block>,
-    pub(super) source: Source,
+pub(super) struct Reader<'v> {
+    pub(super) blocks: &'v mut Vec<Block>,
+    cache_ttl: &'v mut Option<CacheTtl>,
+    source: Source,
     pub(super) message: usize,
 }
 
-impl Reader<'_> {
+impl<'v> Reader<'v> {
+    pub(super) fn new(view: &'v mut RequestView, source: Source, message: usize) -> Self {
+        Self {
+            blocks: &mut view.blocks,
+            cache_ttl: &mut view.cache_ttl,
+            source,
+            message,
+        }
+    }
+
+    /// Takes in a breakpoint; true if there is one.
+    pub(super) fn mark(&mut self, mark: Option<&Node<'_, '_>>) -> Result<bool, ViewError> {
+        let Some(mark) = mark else {
+            return Ok(false);
+        };
+        *self.cache_ttl = (*self.cache_ttl).max(Some(CacheTtl::read(mark)?));
+        Ok(true)
+    }
+
     pub(super) fn push(
         &mut self,
         role: Role,
@@ -74,7 +93,7 @@ impl Reader<'_> {
             "cache_control",
         ])?;
         let kind = part.require(kind, "type", "a string")?.string()?;
-        let cache_control = cache_control.is_some();
+        let cache_control = self.mark(cache_control.as_ref())?;
         let (kind, text) = match kind.as_ref() {
             // Results do not nest; one within another is a part like any other.
             "tool_result" if role != Role::Tool => {
@@ -154,36 +173,34 @@ pub(super) fn strings(node: &Node<'_, '_>) -> Result<Vec<String>, ViewError> {
 }
 
 /// The tools on offer. Chat completions wrap a definition in a member named by its type.
-pub(super) fn tools(node: &Node<'_, '_>) -> Result<Vec<Tool>, ViewError> {
-    node.elements("an array of tools")?
-        .map(|tool| {
-            let [name, kind, cache_control, function, custom] =
-                tool.fields(["name", "type", "cache_control", "function", "custom"])?;
-            if function.is_some() && custom.is_some() {
-                return Err(tool.conflict("function", "custom"));
+pub(super) fn read_tools(view: &mut RequestView, tools: &Node<'_, '_>) -> Result<(), ViewError> {
+    for tool in tools.elements("an array of tools")? {
+        let [name, kind, cache_control, function, custom] =
+            tool.fields(["name", "type", "cache_control", "function", "custom"])?;
+        if function.is_some() && custom.is_some() {
+            return Err(tool.conflict("function", "custom"));
+        }
+        let definition = function.or(custom);
+        let name = match &definition {
+            Some(definition) => {
+                let [name] = definition.fields(["name"])?;
+                definition.require(name, "name", "a tool name")?
             }
-            let wrapped = match function.or(custom) {
-                Some(definition) => {
-                    let [name] = definition.fields(["name"])?;
-                    Some(
-                        definition
-                            .require(name, "name", "a tool name")?
-                            .owned_string()?,
-                    )
-                }
-                None => None,
-            };
-            let name = match (wrapped, name.or(kind)) {
-                (Some(name), _) => name,
-                (None, name) => tool.require(name, "name", "a tool name")?.owned_string()?,
-            };
-            Ok(Tool {
-                name,
-                span: tool.span(),
-                cache_control: cache_control.is_some(),
-            })
-        })
-        .collect()
+            None => tool.require(name.or(kind), "name", "a tool name")?,
+        };
+        view.tools.push(Tool {
+            name: name.owned_string()?,
+            span: tool.span(),
+            cache_control: cache_control.is_some(),
+        });
+        if let Some(mark) = &cache_control {
+            view.cache_ttl = view.cache_ttl.max(Some(CacheTtl::read(mark)?));
+        }
+        if let (None, Some(kind)) = (&definition, &kind) {
+            view.server_tools |= terms::runs_at_provider(&kind.string()?);
+        }
+    }
+    Ok(())
 }
 
 /// A tool choice: a word, or an object whose type is one.

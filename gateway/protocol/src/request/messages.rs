@@ -4,7 +4,7 @@ use super::block::{Role, Source};
 use super::content::{self, Reader};
 use super::error::ViewError;
 use super::node::Node;
-use super::{RequestView, ResponseFormat, Sampling, Spanned};
+use super::{Reasoning, RequestView, ResponseFormat, Sampling, Spanned};
 use crate::endpoint::Endpoint;
 
 pub(super) fn read(endpoint: Endpoint, root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
@@ -18,17 +18,12 @@ pub(super) fn read(endpoint: Endpoint, root: &Node<'_, '_>) -> Result<RequestVie
     ])?;
     let mut view = RequestView::new(endpoint, root, model)?;
     if let Some(system) = system {
-        let mut reader = Reader {
-            blocks: &mut view.blocks,
-            source: Source::System,
-            message: 0,
-        };
-        reader.content(Role::System, &system)?;
+        Reader::new(&mut view, Source::System, 0).content(Role::System, &system)?;
     }
     let messages = root.require(messages, "messages", "an array of messages")?;
     read_messages(&mut view, &messages)?;
     if let Some(tools) = tools {
-        view.tools = content::tools(&tools)?;
+        content::read_tools(&mut view, &tools)?;
     }
     if let Some(choice) = tool_choice {
         view.tool_choice = content::tool_choice(&choice)?;
@@ -48,12 +43,7 @@ fn read_messages(view: &mut RequestView, messages: &Node<'_, '_>) -> Result<(), 
         let role = Role::of(&message.require(role, "role", "a role")?.string()?);
         let content =
             message.require(content, "content", "a string or an array of content blocks")?;
-        let mut reader = Reader {
-            blocks: &mut view.blocks,
-            source: Source::Messages,
-            message: index,
-        };
-        reader.content(role, &content)?;
+        Reader::new(view, Source::Messages, index).content(role, &content)?;
     }
     if messages.elements(EXPECTED)?.next().is_none() {
         return Err(messages.empty("at least one message"));
@@ -80,6 +70,7 @@ fn read_delivery(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), View
             span: limit.span(),
         });
     }
+    view.note_blanks(root, &["max_tokens"]);
     view.sampling = Sampling {
         temperature: temperature.map(|node| node.number()).transpose()?,
         top_p: top_p.map(|node| node.number()).transpose()?,
@@ -100,6 +91,7 @@ fn read_output(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), ViewEr
     if let Some(thinking) = thinking {
         let [budget] = thinking.fields(["budget_tokens"])?;
         view.thinking_budget = budget.map(|node| node.count()).transpose()?;
+        view.reasoning = Reasoning::of_thinking(&thinking)?;
     }
     if let Some(format) = old_format {
         view.response_format = ResponseFormat::read(&format)?;

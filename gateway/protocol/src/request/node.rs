@@ -173,6 +173,19 @@ impl<'d> Node<'d, '_> {
         }
     }
 
+    /// Where the member with this key is, if it is `null`.
+    pub(super) fn null(&self, key: &str) -> Option<Span> {
+        let value = self.value.get(key)?;
+        value.is_null().then(|| value.span())
+    }
+
+    /// Whether this is an array without values.
+    pub(super) fn is_empty_array(&self) -> bool {
+        self.value
+            .as_array()
+            .is_some_and(|mut values| values.next().is_none())
+    }
+
     /// The members of an object that are strings. All of its keys are read, so none may stand twice.
     pub(super) fn string_pairs(&self) -> Result<Vec<(String, String)>, ViewError> {
         let members = self

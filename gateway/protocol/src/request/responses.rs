@@ -35,7 +35,7 @@ pub(super) fn read(root: &Node<'_, '_>) -> Result<RequestView, ViewError> {
         None => return root.require(None, "input", STRING_OR_ITEMS),
     }
     if let Some(tools) = tools {
-        view.tools = content::tools(&tools)?;
+        content::read_tools(&mut view, &tools)?;
     }
     if let Some(choice) = tool_choice {
         view.tool_choice = content::tool_choice(&choice)?;
@@ -68,11 +68,7 @@ fn read_context(view: &mut RequestView, root: &Node<'_, '_>) -> Result<bool, Vie
         });
     }
     if let Some(prompt) = &prompt {
-        let mut reader = Reader {
-            blocks: &mut view.blocks,
-            source: Source::Instructions,
-            message: 0,
-        };
+        let mut reader = Reader::new(view, Source::Instructions, 0);
         reader.push(Role::System, BlockKind::Reference, prompt.span(), None);
     }
     Ok(previous.is_some() || conversation.is_some() || prompt.is_some())
@@ -91,11 +87,7 @@ fn read_items(
     role: Role,
     node: &Node<'_, '_>,
 ) -> Result<(), ViewError> {
-    let mut reader = Reader {
-        blocks: &mut view.blocks,
-        source,
-        message: 0,
-    };
+    let mut reader = Reader::new(view, source, 0);
     if node.kind() == JsonKind::String {
         return reader.literal(role, BlockKind::Text, node);
     }
@@ -209,6 +201,7 @@ fn read_delivery(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), View
             span: limit.span(),
         });
     }
+    view.note_blanks(root, &["max_output_tokens"]);
     view.background = background.map(|node| node.boolean()).transpose()?;
     view.sampling = Sampling {
         temperature: temperature.map(|node| node.number()).transpose()?,

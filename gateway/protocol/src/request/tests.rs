@@ -1,4 +1,5 @@
 mod smuggling;
+mod terms;
 
 use std::fmt::Write as _;
 

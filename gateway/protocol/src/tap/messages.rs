@@ -1,12 +1,28 @@
 //! Answers of the messages API.
 
+use super::text::Text;
 use super::{Outcome, Progress, StopReason};
 use crate::json::Value;
 
-pub(super) fn event(outcome: &mut Outcome, event: Value<'_>) -> Progress {
+pub(super) fn event(outcome: &mut Outcome, text: &mut Text, event: Value<'_>) -> Progress {
     let kind = event.get("type").and_then(|kind| kind.as_str());
     match kind.as_deref() {
-        Some("content_block_delta") => Progress::Delta,
+        Some("content_block_delta") => {
+            if let Some(delta) = event.get("delta") {
+                for key in ["text", "thinking", "partial_json", "content"] {
+                    text.read(delta.get(key));
+                }
+            }
+            Progress::Delta
+        }
+        Some("content_block_start") => {
+            if let Some(block) = event.get("content_block") {
+                for key in ["name", "text", "thinking"] {
+                    text.read(block.get(key));
+                }
+            }
+            Progress::Other
+        }
         Some("message_start") => {
             if let Some(message) = event.get("message") {
                 outcome.identify(message);
@@ -17,7 +33,7 @@ pub(super) fn event(outcome: &mut Outcome, event: Value<'_>) -> Progress {
         Some("message_delta") => {
             outcome.account(event.get("usage"));
             if let Some(delta) = event.get("delta") {
-                body(outcome, delta);
+                stop(outcome, delta);
             }
             Progress::Other
         }
@@ -36,8 +52,21 @@ fn error(outcome: &mut Outcome) -> Progress {
     Progress::Error
 }
 
+pub(super) fn body(outcome: &mut Outcome, text: &mut Text, message: Value<'_>) {
+    stop(outcome, message);
+    let content = message
+        .get("content")
+        .and_then(|content| content.as_array());
+    for block in content.into_iter().flatten() {
+        for key in ["text", "thinking", "name"] {
+            text.read(block.get(key));
+        }
+        text.read_raw(block.get("input"));
+    }
+}
+
 /// Reads the stop reason, which a message and its delta spell alike.
-pub(super) fn body(outcome: &mut Outcome, message: Value<'_>) {
+fn stop(outcome: &mut Outcome, message: Value<'_>) {
     let reason = message
         .get("stop_reason")
         .and_then(|reason| reason.as_str());

@@ -1,9 +1,10 @@
 //! Answers of the responses API.
 
+use super::text::Text;
 use super::{Outcome, Progress, StopReason};
 use crate::json::Value;
 
-pub(super) fn event(outcome: &mut Outcome, event: Value<'_>) -> Progress {
+pub(super) fn event(outcome: &mut Outcome, text: &mut Text, event: Value<'_>) -> Progress {
     let kind = event.get("type").and_then(|kind| kind.as_str());
     let Some(kind) = kind else {
         // OpenAI-compatible servers report some errors in the shape of a body.
@@ -30,7 +31,17 @@ pub(super) fn event(outcome: &mut Outcome, event: Value<'_>) -> Progress {
             Progress::Other
         }
         "error" => error(outcome),
-        _ if kind.ends_with(".delta") => Progress::Delta,
+        "response.output_item.added" => {
+            text.read(event.get("item").and_then(|item| item.get("name")));
+            Progress::Other
+        }
+        _ if kind.ends_with(".delta") => {
+            // Sound comes in base64.
+            if !kind.ends_with("audio.delta") {
+                text.read(event.get("delta"));
+            }
+            Progress::Delta
+        }
         _ => Progress::Other,
     }
 }
@@ -40,7 +51,19 @@ fn error(outcome: &mut Outcome) -> Progress {
     Progress::Error
 }
 
-pub(super) fn body(outcome: &mut Outcome, response: Value<'_>) {
+/// Reads a response that came as one body.
+pub(super) fn whole(outcome: &mut Outcome, text: &mut Text, response: Value<'_>) {
+    body(outcome, response);
+    let output = response.get("output").and_then(|output| output.as_array());
+    for item in output.into_iter().flatten() {
+        for key in ["content", "summary", "name", "arguments", "input", "code"] {
+            text.read(item.get(key));
+        }
+    }
+}
+
+/// Reads how the response ended, in a body or the last event of a stream.
+fn body(outcome: &mut Outcome, response: Value<'_>) {
     outcome.stop_reason = stop_reason(response);
     let searches = response
         .get("tool_usage")

@@ -1,3 +1,5 @@
+mod text;
+
 use bytes::Bytes;
 
 use super::*;
@@ -206,13 +208,14 @@ fn pieces_of_every_sort_are_deltas() {
         r#"{"refusal":"a"}"#,
         r#"{"tool_calls":[{"index":0,"function":{"arguments":"{"}}]}"#,
         r#"{"audio":{"data":"AA=="}}"#,
+        r#"{"content":[{"type":"text","text":"a"}]}"#,
     ] {
         let chunk = format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
         let (_, progress) = watch(Endpoint::ChatCompletions, &chunk);
         assert_eq!(progress, [Delta], "{delta}");
     }
     let empty =
-        r#"{"choices":[{"index":0,"delta":{"content":null,"refusal":null,"tool_calls":null}}]}"#;
+        r#"{"choices":[{"index":0,"delta":{"content":[],"refusal":null,"tool_calls":null}}]}"#;
     assert_eq!(watch(Endpoint::ChatCompletions, empty).1, [Other]);
 }
 

@@ -1,3 +1,5 @@
+mod providers;
+
 use super::*;
 use crate::json::{Document, JsonLimits};
 
@@ -12,27 +14,6 @@ fn openai(usage: &str) -> Option<Usage> {
 
 fn anthropic(usage: &str) -> Option<Usage> {
     report(Dialect::Anthropic, usage).usage()
-}
-
-#[test]
-fn chat_prompts_include_what_was_cached() {
-    let usage = openai(
-        r#"{"prompt_tokens":2006,"completion_tokens":300,"total_tokens":2306,
-            "prompt_tokens_details":{"cached_tokens":1920,"audio_tokens":6},
-            "completion_tokens_details":{"reasoning_tokens":192,"audio_tokens":8,
-              "accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#,
-    );
-    let expected = Usage {
-        fresh_input: 86,
-        cache_read: 1920,
-        output: 300,
-        reasoning: 192,
-        audio_input: 6,
-        audio_output: 8,
-        ..Usage::default()
-    };
-    assert_eq!(usage, Some(expected));
-    assert_eq!(expected.input(), 2006);
 }
 
 #[test]
@@ -55,26 +36,6 @@ fn cache_writes_are_taken_out_of_openai_prompts_too() {
 }
 
 #[test]
-fn responses_name_the_term_of_cache_writes() {
-    let usage = openai(
-        r#"{"input_tokens":1000,"output_tokens":50,"total_tokens":1050,
-            "input_tokens_details":{"cached_tokens":100,"cache_write_tokens":500,
-              "cache_write_tokens_details":{"ttl_30m_tokens":200,"ttl_12h_tokens":300}},
-            "output_tokens_details":{"reasoning_tokens":40}}"#,
-    );
-    let expected = Usage {
-        fresh_input: 400,
-        cache_read: 100,
-        cache_write_5m: 200,
-        cache_write_1h: 300,
-        output: 50,
-        reasoning: 40,
-        ..Usage::default()
-    };
-    assert_eq!(usage, Some(expected));
-}
-
-#[test]
 fn compatible_providers_tell_cache_hits_elsewhere() {
     let deepseek = openai(
         r#"{"prompt_tokens":30,"completion_tokens":5,
@@ -91,39 +52,6 @@ fn compatible_providers_tell_cache_hits_elsewhere() {
             "prompt_tokens_details":{"cached_tokens":0}}"#,
     );
     assert_eq!(both.unwrap().cache_read, 0);
-}
-
-#[test]
-fn reasoning_that_only_the_total_counts_is_output() {
-    let usage = openai(
-        r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":115,
-            "completion_tokens_details":{"reasoning_tokens":100}}"#,
-    );
-    let usage = usage.unwrap();
-    assert_eq!((usage.output, usage.reasoning), (105, 100));
-}
-
-#[test]
-fn anthropic_prompts_exclude_what_was_cached() {
-    let usage = anthropic(
-        r#"{"input_tokens":4,"cache_creation_input_tokens":1200,"cache_read_input_tokens":90000,
-            "cache_creation":{"ephemeral_5m_input_tokens":200,"ephemeral_1h_input_tokens":1000},
-            "output_tokens":512,"output_tokens_details":{"thinking_tokens":400},
-            "server_tool_use":{"web_search_requests":2,"web_fetch_requests":1},
-            "service_tier":"standard"}"#,
-    );
-    let expected = Usage {
-        fresh_input: 4,
-        cache_read: 90_000,
-        cache_write_5m: 200,
-        cache_write_1h: 1000,
-        output: 512,
-        reasoning: 400,
-        server_tool_uses: 3,
-        ..Usage::default()
-    };
-    assert_eq!(usage, Some(expected));
-    assert_eq!(expected.input(), 91_204);
 }
 
 #[test]
@@ -175,15 +103,6 @@ fn absent_and_null_are_missing_and_zero_is_not() {
 }
 
 #[test]
-fn numbers_that_are_no_counts_are_missing() {
-    let odd = report(
-        Dialect::OpenAi,
-        r#"{"prompt_tokens":-1,"completion_tokens":"5","total_tokens":1e400}"#,
-    );
-    assert!(odd.is_empty());
-}
-
-#[test]
 fn a_count_never_wraps() {
     let usage = openai(
         r#"{"prompt_tokens":5,"completion_tokens":18446744073709551615,"total_tokens":3,
@@ -198,7 +117,7 @@ fn parts_are_no_more_than_their_whole() {
     let usage = openai(
         r#"{"prompt_tokens":5,"completion_tokens":3,
             "prompt_tokens_details":{"audio_tokens":18446744073709551615},
-            "completion_tokens_details":{"audio_tokens":9,"reasoning_tokens":9}}"#,
+            "completion_tokens_details":{"audio_tokens":9,"reasoning_tokens":3}}"#,
     );
     let usage = usage.unwrap();
     assert_eq!((usage.audio_input, usage.audio_output), (5, 3));
@@ -239,20 +158,4 @@ fn later_anthropic_reports_override_field_by_field() {
         ..Usage::default()
     };
     assert_eq!(sum.usage(), Some(expected));
-}
-
-#[test]
-fn later_openai_reports_replace_earlier_ones() {
-    let mut sum = report(
-        Dialect::OpenAi,
-        r#"{"prompt_tokens":100,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":80}}"#,
-    );
-    sum.update(report(
-        Dialect::OpenAi,
-        r#"{"prompt_tokens":100,"completion_tokens":9}"#,
-    ));
-    sum.update(report(Dialect::OpenAi, "{}"));
-    let usage = sum.usage().unwrap();
-    assert_eq!((usage.fresh_input, usage.cache_read), (100, 0));
-    assert_eq!(usage.output, 9);
 }

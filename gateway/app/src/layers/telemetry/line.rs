@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use skinflint_ledger::RequestRow;
 use skinflint_policies::TenantId;
 use skinflint_protocol::{StopReason, Usage};
 
 use super::TelemetryLayer;
 use crate::{
     attribution::{Attribution, Label},
+    clock,
     logs::{CallRecord, Tokens},
     metrics::{CallLabels, RouteLabels, TokenLabels},
     receipt::{Entries, Receipt},
@@ -111,6 +113,56 @@ impl CallLine {
     }
 }
 
+impl CallLine {
+    /// Keeps the receipt in the ledger: of every call whose caller is known, as strangers shall not fill the disk.
+    fn keep(&self, entries: &Entries, status: u16, outcome: Outcome, route: &str) {
+        let Some(tenant) = &entries.tenant else {
+            return;
+        };
+        let attribution = entries.attribution.as_deref();
+        let label = |pick: fn(&Attribution) -> Option<&Label>| {
+            attribution.and_then(pick).map(ToString::to_string)
+        };
+        let now = clock::unix_millis();
+        let elapsed = i64::try_from(self.receipt.elapsed().as_millis()).unwrap_or(0);
+        let decisions = serde_json::to_string(&entries.decisions);
+        self.layer.accounting.record(RequestRow {
+            request: self.receipt.id().uuid(),
+            at_ms: now.saturating_sub(elapsed),
+            tenant: tenant.to_string(),
+            key: entries.key.as_ref().map(ToString::to_string),
+            task: label(|of| Some(&of.task)),
+            session: label(|of| of.session.as_ref()),
+            agent: label(|of| of.agent.as_ref()),
+            parent: label(|of| of.parent.as_ref()),
+            class: label(|of| of.class.as_ref()),
+            tags: attribution
+                .into_iter()
+                .flat_map(|of| of.tags.iter().map(ToString::to_string))
+                .collect(),
+            endpoint: self.receipt.surface().label().to_owned(),
+            model: entries.model.clone(),
+            route: Some(route.to_owned()),
+            status,
+            outcome: outcome.label().to_owned(),
+            error: entries
+                .failure
+                .as_ref()
+                .map(|failure| failure.label.to_owned()),
+            // Nothing is compressed yet: what came is what was sent.
+            tokens_before: entries.usage.as_ref().map(Usage::input),
+            tokens_after: entries.usage.as_ref().map(Usage::input),
+            holdout: entries.holdout,
+            decisions: decisions.unwrap_or_else(|_| "[]".to_owned()),
+            price_version: entries.price_version.as_deref().map(str::to_owned),
+            generation: entries.generation,
+        });
+        if let (Some(task), Some(outcome)) = (label(|of| Some(&of.task)), entries.task_outcome) {
+            self.layer.accounting.close_task(tenant, task, outcome);
+        }
+    }
+}
+
 impl Drop for CallLine {
     fn drop(&mut self) {
         let entries = self.receipt.read(Entries::clone);
@@ -121,7 +173,8 @@ impl Drop for CallLine {
         let route = entries.route.as_ref().map(ToString::to_string);
         let route = route.as_deref().unwrap_or("none");
         self.count(&entries, status, outcome, route);
-        let attribution = entries.attribution.as_ref();
+        self.keep(&entries, status, outcome, route);
+        let attribution = entries.attribution.as_deref();
         let label = |pick: fn(&Attribution) -> Option<&Label>| {
             attribution.and_then(pick).map(Label::as_str)
         };
@@ -144,6 +197,7 @@ impl Drop for CallLine {
             status,
             outcome: outcome.label(),
             stop: entries.stop.map(StopReason::as_str),
+            cost_usd: entries.cost,
             usage: entries.usage.as_ref().map(tokens),
             bytes_in: entries.bytes_in,
             bytes_out: self.bytes_out,

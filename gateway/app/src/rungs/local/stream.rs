@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::enter;
 use crate::{
+    accounting::Spending,
     body::BoxError,
     error::{CallError, LocalError},
     receipt::Receipt,
@@ -25,6 +26,7 @@ pub(super) struct LocalStream {
     emitter: Emitter,
     endpoint: Endpoint,
     receipt: Receipt,
+    spending: Spending,
     keep_alive: Duration,
     deadline: CancellationToken,
     state: State,
@@ -46,8 +48,10 @@ impl LocalStream {
         endpoint: Endpoint,
         receipt: Receipt,
         relay: &Relay,
+        spending: Spending,
     ) -> Self {
         Self {
+            spending,
             generation,
             emitter,
             endpoint,
@@ -91,6 +95,8 @@ impl LocalStream {
             Ok(Some(Event::Done { finish, usage })) => {
                 self.state = State::Done;
                 let (stop, usage) = enter(&self.receipt, finish, usage);
+                let spending = std::mem::replace(&mut self.spending, Spending::nothing());
+                spending.settle_local(usage);
                 self.emitter.finish(&stop, &usage)
             }
             Ok(Some(Event::Failed(fault))) => self.fail(fault.into()),

@@ -22,19 +22,32 @@ fn read_throughout() -> Vec<(Endpoint, Value)> {
     let chat = json!({
         "model": "a", "max_tokens": 1, "top_k": 1, "seed": 1, "n": 1, "stop": ["a"],
         "stream_options": {"include_usage": true}, "response_format": {"type": "text"},
+        "service_tier": "auto", "reasoning_effort": "low", "enable_thinking": true, "enable_search": false,
+        "cache_control": {"ttl": "5m"}, "prompt_cache_options": {"ttl": "30m"}, "web_search_options": {},
+        "search_parameters": {}, "plugins": [], "modalities": ["text"],
         "tools": [{"type": "function", "function": {"name": "a"}}, {"type": "custom", "custom": {"name": "a"}}],
         "functions": [{"name": "a"}], "function_call": {"name": "a"},
         "messages": [
-            {"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {}}]},
+            {"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"ttl": "5m"}}]},
             {"role": "assistant", "content": "a", "reasoning_content": "a", "refusal": "a", "audio": {},
                 "function_call": {"arguments": "a"}, "cache_control": {},
                 "tool_calls": [{"function": {"arguments": "a"}}, {"custom": {"input": "a"}}]},
         ],
     });
+    // Three spellings of the same wish: the first that is there is read.
+    let mut thinking = chat.clone();
+    let mut reasoning = chat.clone();
+    for other in [&mut thinking, &mut reasoning] {
+        other.as_object_mut().unwrap().remove("reasoning_effort");
+    }
+    thinking["thinking"] = json!({"type": "enabled"});
+    reasoning["reasoning"] = json!({"effort": "low", "enabled": true});
     let responses = json!({
         "model": "a", "instructions": [{"role": "system", "content": "a"}], "max_output_tokens": 1,
         "tools": [{"type": "function", "name": "a"}], "text": {"format": {"type": "text"}},
         "previous_response_id": "a", "conversation": {"id": "a"}, "prompt": {}, "background": false,
+        "service_tier": "auto", "reasoning": {"effort": "low", "enabled": true},
+        "cache_control": {"ttl": "5m"}, "prompt_cache_options": {"ttl": "30m"},
         "input": [
             {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]},
             {"type": "function_call", "arguments": "a"},
@@ -46,10 +59,12 @@ fn read_throughout() -> Vec<(Endpoint, Value)> {
     });
     let messages = json!({
         "model": "a", "max_tokens": 1, "stream": true, "temperature": 1, "top_p": 1, "top_k": 1,
-        "stop_sequences": ["a"], "metadata": {"user_id": "a"}, "thinking": {"budget_tokens": 1},
+        "stop_sequences": ["a"], "metadata": {"user_id": "a"}, "thinking": {"type": "enabled", "budget_tokens": 1},
+        "service_tier": "auto", "speed": "fast", "mcp_servers": [], "cache_control": {"ttl": "5m"},
+        "prompt_cache_options": {"ttl": "30m"},
         "output_config": {"format": {"type": "text"}}, "output_format": {"type": "text"},
-        "system": [{"type": "text", "text": "a", "cache_control": {}}],
-        "tools": [{"type": "custom", "name": "a", "cache_control": {}}], "tool_choice": {"type": "auto"},
+        "system": [{"type": "text", "text": "a", "cache_control": {"ttl": "1h"}}],
+        "tools": [{"type": "custom", "name": "a", "cache_control": {"ttl": "5m"}}], "tool_choice": {"type": "auto"},
         "messages": [{"role": "user", "content": [
             {"type": "tool_result", "content": [{"type": "text", "text": "a"}]},
             {"type": "thinking", "thinking": "a"},
@@ -58,12 +73,14 @@ fn read_throughout() -> Vec<(Endpoint, Value)> {
     });
     vec![
         (Endpoint::ChatCompletions, identity(chat)),
+        (Endpoint::ChatCompletions, identity(thinking)),
+        (Endpoint::ChatCompletions, identity(reasoning)),
         (Endpoint::Responses, identity(responses)),
         (Endpoint::Messages, messages.clone()),
         (Endpoint::CountTokens, messages),
         (
             Endpoint::Embeddings,
-            json!({"model": "a", "input": "a", "user": "a"}),
+            json!({"model": "a", "input": "a", "user": "a", "service_tier": "auto"}),
         ),
     ]
 }
