@@ -14,10 +14,11 @@ RELEASE := target/release/skinflint
 define need
 @command -v $(1) >/dev/null 2>&1 || { \
   echo "== $(1) is missing: installing the Debian package $(2)"; \
-  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $(2); }
+  $(SUDO) apt-get update -qq && \
+  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); }
 endef
 
-.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench weights build-test compiler clean
+.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench weights build-test soak compiler servers clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -36,6 +37,11 @@ compiler:
 	$(call need,cc,build-essential)
 	$(call need,python3,python3)
 
+# Debian keeps Postgres off the search path.
+servers:
+	$(call need,redis-server,redis-server)
+	$(call need,/usr/lib/postgresql/*/bin/postgres,postgresql)
+
 check: compiler ## Type-check everything, quickly
 	$(CARGO) check --locked --workspace --all-targets
 
@@ -51,16 +57,16 @@ fmt: ## Format the code
 test: unit it sdk deny ## Everything that has to pass before a change lands
 
 build-test: compiler
-	@echo "== building the binaries that the tests start"
-	$(CARGO) build --locked --package skinflint --package skinflint-tests --bins
+	@echo "== building the binaries that the tests start; the gateway ends where FAILPOINTS says, which no release build does"
+	$(CARGO) build --locked --package skinflint --package skinflint-tests --bins --features skinflint/failpoints
 
 weights: build-test ## Fetch the local model's weights, which some tests use
 	$(DEBUG) models pull
 
-unit: build-test weights ## Tests within the crates
+unit: build-test weights servers ## Tests within the crates
 	$(CARGO) test --locked --workspace --exclude skinflint-tests
 
-it: build-test weights ## Tests of the real binary against a fake provider
+it: build-test weights servers ## Tests of the real binary against a fake provider
 	$(CARGO) test --locked --package skinflint-tests
 
 $(VENV)/ready: tests/sdk/requirements.txt
@@ -86,10 +92,14 @@ e2e: build-test ## Claude Code, Codex and opencode finish a tool round trip thro
 	$(call need,npm,npm)
 	python3 tests/agents/run.py --gateway $(DEBUG) --provider target/debug/fake-provider --agents $(CACHE)/agents
 
-bench: compiler ## What the proxy adds, beside nginx in the same run
+bench: compiler ## What the proxy adds beside nginx, and what ledger and budgets add, in one run
 	$(call need,nginx,nginx-light)
+	$(call need,redis-server,redis-server)
 	$(CARGO) build --locked --release --package skinflint --package skinflint-tests --bins
 	target/release/bench --gateway $(RELEASE)
+
+soak: build-test servers ## Hundreds of kills under load, recorded conversations, ten million rows (needs 5 GB): half an hour or more
+	target/debug/soak
 
 clean: ## Remove what was built and fetched into this folder
 	$(CARGO) clean

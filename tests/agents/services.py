@@ -131,6 +131,10 @@ upstream = "openai"
 
 [local]
 enabled = false
+
+[prices.unknown]
+input = "1.00"
+output = "2.00"
 """
 
     def __init__(self, binary: Path, home: Path, provider: str):

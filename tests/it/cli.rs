@@ -66,41 +66,41 @@ async fn what_is_no_toml_and_what_is_unknown() {
         "[[upstream]]\nname = \"a\"\nprotocol = \"openai\"\nbase_url = \"https://a.example\"\nkey = \"sk-secret\"\n",
     ];
     assert_snapshot!(complaints(&configs).await, @r#"
---- [listen
+    --- [listen
 
-Some(1)
-error: skinflint.toml:1: unclosed table, expected `]`
+    Some(1)
+    error: skinflint.toml:1: unclosed table, expected `]`
 
---- [listen]
-calls = 1
+    --- [listen]
+    calls = 1
 
-[listen]
+    [listen]
 
-Some(1)
-error: skinflint.toml:4: duplicate key
+    Some(1)
+    error: skinflint.toml:4: duplicate key
 
---- 
+    --- 
 
-[listen]
-cals = "127.0.0.1:0"
+    [listen]
+    cals = "127.0.0.1:0"
 
-Some(1)
-error: skinflint.toml:4: `listen.cals`: unknown field `cals`, expected one of `calls`, `admin`, `threads`, `tls`, `admin_token_env`
+    Some(1)
+    error: skinflint.toml:4: `listen.cals`: unknown field `cals`, expected one of `calls`, `admin`, `threads`, `tls`, `admin_token_env`, `cost_comments`
 
---- [lisen]
+    --- [lisen]
 
-Some(1)
-error: skinflint.toml:1: `lisen`: unknown field `lisen`, expected one of `policies`, `listen`, `limits`, `timeouts`, `upstream`, `model`, `local`
+    Some(1)
+    error: skinflint.toml:1: `lisen`: unknown field `lisen`, expected one of `policies`, `listen`, `limits`, `timeouts`, `upstream`, `model`, `local`, `ledger`, `counters`, `alerts`, `price`, `prices`
 
---- [[upstream]]
-name = "a"
-protocol = "openai"
-base_url = "https://a.example"
-key = "sk-secret"
+    --- [[upstream]]
+    name = "a"
+    protocol = "openai"
+    base_url = "https://a.example"
+    key = "sk-secret"
 
-Some(1)
-error: skinflint.toml:5: `upstream[0].key`: unknown field `key`, expected one of `name`, `protocol`, `base_url`, `api_key_env`, `private_network`, `passthrough`
-"#);
+    Some(1)
+    error: skinflint.toml:5: `upstream[0].key`: unknown field `key`, expected one of `name`, `protocol`, `base_url`, `api_key_env`, `private_network`, `passthrough`, `provider`, `ask_usage`, `on_disconnect`
+    "#);
 }
 
 #[tokio::test]
@@ -338,48 +338,48 @@ async fn wrong_tenant_files() {
     ];
     all += &check(config, &twice).await;
     assert_snapshot!(all, @r#"
---- [tenant]
-Some(1)
-error: policies/acme.toml:1: `tenant`: missing field `id`
+    --- [tenant]
+    Some(1)
+    error: policies/acme.toml:1: `tenant`: missing field `id`
 
---- [tenant]
-id = "a b"
-Some(1)
-error: policies/acme.toml:2: `tenant.id`: expected 1 to 64 ASCII letters, digits, `-`, `_` or `.`, not starting with `.`
+    --- [tenant]
+    id = "a b"
+    Some(1)
+    error: policies/acme.toml:2: `tenant.id`: expected 1 to 64 ASCII letters, digits, `-`, `_` or `.`, not starting with `.`
 
---- [tenant]
-id = "acme"
-budget = 1
-Some(1)
-error: policies/acme.toml:3: `tenant.budget`: unknown field `budget`, expected one of `id`, `keys`, `client_credentials`
+    --- [tenant]
+    id = "acme"
+    budget = 1
+    Some(1)
+    error: policies/acme.toml:3: `tenant.budget`: unknown field `budget`, expected one of `id`, `keys`, `keyless`, `client_credentials`, `models`, `rate_limit`, `key_rate_limit`, `holdout`
 
---- [tenant]
-id = "acme"
-keys = [{ id = "k1234567", hash = "md5:00" }]
-Some(1)
-error: policies/acme.toml:3: `tenant.keys[0].hash`: expected `sha256:` and 64 hexadecimal digits
+    --- [tenant]
+    id = "acme"
+    keys = [{ id = "k1234567", hash = "md5:00" }]
+    Some(1)
+    error: policies/acme.toml:3: `tenant.keys[0].hash`: expected `sha256:` and 64 hexadecimal digits
 
---- [tenant]
-id = "acme"
-keys = [{ id = "k1234567", key = "sk-skf-k1234567-secret" }]
-Some(1)
-error: policies/acme.toml:3: `tenant.keys[0].key`: unknown field `key`, expected `id` or `hash`
+    --- [tenant]
+    id = "acme"
+    keys = [{ id = "k1234567", key = "sk-skf-k1234567-secret" }]
+    Some(1)
+    error: policies/acme.toml:3: `tenant.keys[0].key`: unknown field `key`, expected `id` or `hash`
 
---- [tenant]
-id = "acme"
-keys = [{ id = "k1234567", hash = "sha256:0000000000000000000000000000000000000000000000000000000000000000" }, { id = "k1234567", hash = "sha256:0000000000000000000000000000000000000000000000000000000000000000" }]
-Some(1)
-error: policies/acme.toml:3: `tenant.keys[1].id`: key id `k1234567` is already used by `acme`
+    --- [tenant]
+    id = "acme"
+    keys = [{ id = "k1234567", hash = "sha256:0000000000000000000000000000000000000000000000000000000000000000" }, { id = "k1234567", hash = "sha256:0000000000000000000000000000000000000000000000000000000000000000" }]
+    Some(1)
+    error: policies/acme.toml:3: `tenant.keys[1].id`: key id `k1234567` is already used by `acme`
 
---- [tenant]
-id = "acme"
-client_credentials = "sometimes"
-Some(1)
-error: policies/acme.toml:3: `tenant.client_credentials`: unknown variant `sometimes`, expected one of `never`, `when-unset`, `always`
+    --- [tenant]
+    id = "acme"
+    client_credentials = "sometimes"
+    Some(1)
+    error: policies/acme.toml:3: `tenant.client_credentials`: unknown variant `sometimes`, expected one of `never`, `when-unset`, `always`
 
-Some(1)
-error: policies/b.toml:2: `tenant.id`: tenant `acme` is already described by policies/a.toml
-"#);
+    Some(1)
+    error: policies/b.toml:2: `tenant.id`: tenant `acme` is already described by policies/a.toml
+    "#);
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ fn odd_stream(api: Api) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn the_upstream_gets_the_clients_bytes() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::start(&provider).await;
+    let gateway = Gateway::builder(&provider).plain().start().await;
     for (api, stream) in Api::ALL
         .into_iter()
         .flat_map(|api| [(api, false), (api, true)])
@@ -154,7 +154,7 @@ async fn the_upstream_gets_the_clients_bytes() {
 #[tokio::test]
 async fn the_client_gets_the_upstreams_stream() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::start(&provider).await;
+    let gateway = Gateway::builder(&provider).plain().start().await;
     for api in Api::ALL {
         let parts = odd_stream(api);
         let stream = parts.concat();

@@ -3,10 +3,14 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod money;
+#[cfg(test)]
 mod told;
 
 #[cfg(test)]
 mod admission;
+#[cfg(test)]
+mod alerts;
 #[cfg(test)]
 mod attribution;
 #[cfg(test)]
@@ -14,7 +18,11 @@ mod auth;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod crash;
 #[cfg(test)]
 mod disconnect;
 #[cfg(test)]
@@ -32,15 +40,31 @@ mod framing;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod local;
 #[cfg(test)]
 mod patience;
+#[cfg(test)]
+mod prices;
+#[cfg(test)]
+mod redis;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod replay;
 #[cfg(test)]
 mod retries;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod strays;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]

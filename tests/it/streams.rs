@@ -289,7 +289,7 @@ async fn a_page_in_place_of_a_stream_is_told_before_anything_is_relayed() {
 #[tokio::test]
 async fn events_are_relayed_one_by_one() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::start(&provider).await;
+    let gateway = Gateway::builder(&provider).plain().start().await;
     let gate = Gate::closed();
     provider.script(Script::tokens(3).gate(&gate));
     let mut response = gateway

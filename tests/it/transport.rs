@@ -11,6 +11,7 @@ async fn tls_with_http2_by_alpn() {
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let provider = FakeProvider::start().await;
     let gateway = Gateway::builder(&provider)
+        .plain()
         .tls(&cert.pem(), &signing_key.serialize_pem())
         .start()
         .await;

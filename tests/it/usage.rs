@@ -64,7 +64,7 @@ fn expected(api: Api) -> Value {
 #[tokio::test]
 async fn every_way_of_reporting_is_understood() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::start(&provider).await;
+    let gateway = Gateway::builder(&provider).plain().start().await;
     for api in Api::ALL {
         for stream in [false, true] {
             for shape in [
@@ -84,7 +84,7 @@ async fn every_way_of_reporting_is_understood() {
 #[tokio::test]
 async fn zero_is_zero_and_nothing_is_nothing() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::start(&provider).await;
+    let gateway = Gateway::builder(&provider).plain().start().await;
     let null = Value::Null;
     for api in Api::ALL {
         for stream in [false, true] {
@@ -114,7 +114,7 @@ async fn zero_is_zero_and_nothing_is_nothing() {
 #[tokio::test]
 async fn audio_is_part_of_the_prompt_and_of_the_output() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::start(&provider).await;
+    let gateway = Gateway::builder(&provider).plain().start().await;
     let mut answer = answer(UsageShape::Documented);
     answer.usage.audio_input = 20;
     answer.usage.audio_output = 30;
@@ -127,7 +127,7 @@ async fn audio_is_part_of_the_prompt_and_of_the_output() {
 #[tokio::test]
 async fn a_stream_without_usage_stays_without() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::start(&provider).await;
+    let gateway = Gateway::builder(&provider).plain().start().await;
     let mut body = Api::Chat.body(true);
     body.as_object_mut().unwrap().remove("stream_options");
     let used = used(
@@ -145,7 +145,7 @@ async fn a_stream_without_usage_stays_without() {
 #[tokio::test]
 async fn tokens_are_counted_by_route_and_kind() {
     let provider = FakeProvider::start().await;
-    let gateway = Gateway::start(&provider).await;
+    let gateway = Gateway::builder(&provider).plain().start().await;
     for _ in 0..3 {
         let body = Api::Messages.text(true);
         used(

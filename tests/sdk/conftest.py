@@ -22,6 +22,9 @@ idle = "500ms"
 first_byte = "2s"
 [local]
 enabled = false
+[prices.unknown]
+input = "1.00"
+output = "2.00"
 [[upstream]]
 name = "fake-openai"
 protocol = "openai"
@@ -61,6 +64,49 @@ def provider(tmp_path_factory):
 def gateway(provider, tmp_path_factory):
     keys = {"FAKE_OPENAI_KEY": "upstream-openai", "FAKE_ANTHROPIC_KEY": "upstream-anthropic"}
     gateway = Gateway(tmp_path_factory.mktemp("gateway"), CONFIG.format(url=provider.url), keys)
+    yield gateway
+    assert gateway.stop() == 0
+    assert not [line for line in gateway.lines if "panicked at" in line]
+
+
+# At a tenth of a cent a token: what is tagged may have ten of them, any task three hundred. Streams can be metered.
+POLICY = """
+[tenant]
+id = "me"
+keyless = true
+[[budget]]
+scope = "tag:openai"
+window = "month"
+limit_usd = 0.01
+[[budget]]
+scope = "tag:anthropic"
+window = "month"
+limit_usd = 0.01
+[[budget]]
+scope = "task"
+window = "task"
+limit_usd = 0.30
+"""
+
+PRICES = """
+[[price]]
+model = "{model}"
+input = "0"
+free = true
+output = "1000"
+hidden_reasoning = false
+"""
+
+
+@pytest.fixture(scope="session")
+def strict_gateway(provider, tmp_path_factory):
+    """A gateway with budgets that are soon spent."""
+    keys = {"FAKE_OPENAI_KEY": "upstream-openai", "FAKE_ANTHROPIC_KEY": "upstream-anthropic"}
+    folder = tmp_path_factory.mktemp("strict")
+    (folder / "policies").mkdir()
+    (folder / "policies" / "me.toml").write_text(POLICY)
+    prices = "".join(PRICES.format(model=model) for model in ("gpt-fake-1", "claude-fake-1"))
+    gateway = Gateway(folder, CONFIG.format(url=provider.url) + prices, keys)
     yield gateway
     assert gateway.stop() == 0
     assert not [line for line in gateway.lines if "panicked at" in line]

@@ -1,7 +1,8 @@
-//! What the proxy adds to a call, measured beside nginx as one more hop in the same run. See [`run`].
+//! What the gateway adds to a call: as a proxy, beside nginx as one more hop in the same run, and with its books. See [`run`].
 //!
-//! A fixed answer comes from a process of its own; the load goes to it directly, through nginx and through Skinflint,
+//! A fixed answer comes from a process of its own; the load goes to it directly, through nginx and through Skinflint without books,
 //! a short slice each in turns, so that whatever else the machine does hits all three alike. What is told is medians over the rounds.
+//! The same calls then go to a gateway with ledger and budgets and to one without; last come the ledger and the budgets alone.
 
 use std::{
     ffi::OsString,
@@ -10,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use skinflint_budget::{BudgetError, ConnectError};
+use skinflint_ledger::{LedgerError, OpenError};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
@@ -22,11 +25,15 @@ use self::{
     process::Process,
     results::{CaseResults, Results, Round, Way},
     statistics::median,
-    target::Server,
+    target::{Books, Server},
 };
+use crate::figure::Figure;
 
+mod accounting;
+mod budget;
 mod case;
 mod figures;
+mod ledger;
 mod load;
 mod origin;
 mod process;
@@ -43,12 +50,27 @@ pub struct Options {
     pub gateway: PathBuf,
     /// nginx, by path or by name.
     pub nginx: PathBuf,
-    /// Length of the whole run.
+    /// Length of the proxy's part; the gateway with its books takes half as long, the others some seconds.
     pub length: Duration,
     /// As short as can be.
     pub quick: bool,
-    /// Only the cases whose name contains this.
-    pub only: Option<String>,
+    /// Only the proxy's cases whose name contains this.
+    pub case: Option<String>,
+    /// These parts alone; all of them if it is empty.
+    pub only: Vec<Part>,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// The gateway without books, beside nginx.
+    Proxy,
+    /// The gateway with ledger and budgets, beside the gateway without.
+    Accounting,
+    /// The ledger alone.
+    Ledger,
+    /// Budgets alone, in this process and in Redis.
+    Budget,
 }
 
 /// Why nothing was measured.
@@ -94,6 +116,18 @@ pub enum BenchError {
     /// No case has such a name.
     #[error("no case is named {0:?}")]
     NoCase(String),
+    /// The ledger alone cannot be opened.
+    #[error(transparent)]
+    OpenLedger(#[from] OpenError),
+    /// It does not take what it should.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Budgets that are far from full refuse.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
+    /// Redis does not do for budgets.
+    #[error(transparent)]
+    Redis(#[from] ConnectError),
     /// The run was told to stop.
     #[error("stopped")]
     Stopped,
@@ -116,6 +150,9 @@ pub async fn serve_origin() -> Result<(), BenchError> {
 }
 
 /// Measures, and prints the table and the figures. However it ends, the programs that it has started end before.
+///
+/// # Panics
+/// If Redis is to be measured and is not installed.
 pub async fn run(options: &Options) -> Result<(), BenchError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -129,22 +166,43 @@ pub async fn run(options: &Options) -> Result<(), BenchError> {
 }
 
 async fn measure(options: &Options) -> Result<(), BenchError> {
+    let wants = |part| match &options.case {
+        Some(_) => part == Part::Proxy,
+        None => options.only.is_empty() || options.only.contains(&part),
+    };
+    say(&format!("load average before: {}", load_average()?))?;
+    if wants(Part::Proxy) {
+        proxy(options).await?;
+    }
+    if wants(Part::Accounting) {
+        let length = options.length / 2;
+        tell(&accounting::measure(&options.gateway, length, options.quick).await?)?;
+    }
+    if wants(Part::Ledger) {
+        tell(&ledger::measure(options.quick).await?)?;
+    }
+    if wants(Part::Budget) {
+        tell(&budget::measure(options.quick).await?)?;
+    }
+    say(&format!("load average after: {}", load_average()?))?;
+    Ok(())
+}
+
+async fn proxy(options: &Options) -> Result<(), BenchError> {
     let deadline = Instant::now() + options.length;
     let cases = cases(options)?;
-    let load = load_average()?;
     let origin = target::origin().await?;
     let nginx = target::nginx(&options.nginx, origin.address).await?;
     let mut starts = Vec::new();
     let mut idle = Vec::new();
-    let skinflint = loop {
-        let (server, took) = target::skinflint(&options.gateway, origin.address).await?;
+    for _ in 0..STARTS {
+        let (server, took) =
+            target::skinflint(&options.gateway, origin.address, Books::Usual).await?;
         starts.push(took.as_secs_f64());
         idle.push(server.process.memory()?.resident);
-        if starts.len() == STARTS {
-            break server;
-        }
         server.process.stop().await?;
-    };
+    }
+    let (skinflint, _) = target::skinflint(&options.gateway, origin.address, Books::Off).await?;
     let ways = Ways {
         skinflint,
         nginx,
@@ -158,15 +216,21 @@ async fn measure(options: &Options) -> Result<(), BenchError> {
         after: ways.skinflint.process.memory()?,
     };
     ways.stop().await?;
-    let mut out = io::stdout();
-    writeln!(
-        out,
-        "medians over {rounds} rounds; `first` is the first event of a stream; load average before: {load}\n\n{results}"
-    )?;
-    for figure in figures(&results, standing) {
-        writeln!(out, "{figure}")?;
-    }
+    say(&format!(
+        "medians over {rounds} rounds; `first` is the first event of a stream\n\n{results}"
+    ))?;
+    tell(&figures(&results, standing))?;
     Ok(())
+}
+
+fn tell(figures: &[Figure]) -> io::Result<()> {
+    figures
+        .iter()
+        .try_for_each(|figure| say(&figure.to_string()))
+}
+
+fn say(what: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{what}")
 }
 
 /// Of the last minute: how busy the machine was with other things, which makes every time longer.
@@ -177,7 +241,7 @@ fn load_average() -> io::Result<String> {
 
 fn cases(options: &Options) -> Result<Vec<Case>, BenchError> {
     let mut cases = Case::all();
-    if let Some(only) = &options.only {
+    if let Some(only) = &options.case {
         cases.retain(|case| case.to_string().contains(only));
         if cases.is_empty() {
             return Err(BenchError::NoCase(only.clone()));

@@ -10,18 +10,21 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{
     agent::AgentScenario,
     answer::{Answer, Thinking, ToolCall, Usage, UsageShape},
+    bill::{BadBillLine, BillLine},
     record::{End, Exchange},
     script::{Cut, CutAt, Encoding, Ending, Gate, Payload, Script},
 };
-use self::{record::Records, script::Rule};
+use self::{bill::Bill, record::Records, script::Rule};
 use crate::patience::wait_on;
 
 mod agent;
 mod answer;
+mod bill;
 mod body;
 mod chat;
 mod endpoint;
 mod messages;
+mod output;
 mod record;
 mod responses;
 mod script;
@@ -31,7 +34,7 @@ mod vectors;
 
 /// A provider on a loopback port of the system's choice; speaks HTTP/1.1 and h2c. Clones share the same provider.
 ///
-/// What it does with a request, first match wins: the request's `x-fake-script` header, a rule of [`Self::script_when`],
+/// What it does with a request, first match wins: the request's `x-fake-script` header, a rule of [`Self::script_when`] or [`Self::script_by`],
 /// the next of the queue filled by [`Self::script`], the agent scenario if one is set, the realistic default answer.
 #[derive(Clone, Debug)]
 pub struct FakeProvider {
@@ -51,6 +54,7 @@ struct Shared {
     records: Records,
     scripts: Mutex<Scripts>,
     agent: Option<AgentScenario>,
+    bill: Mutex<Option<Arc<Bill>>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -92,6 +96,7 @@ impl FakeProvider {
             records,
             scripts: Mutex::default(),
             agent,
+            bill: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
@@ -124,12 +129,20 @@ impl FakeProvider {
         matches: impl Fn(&Exchange) -> bool + Send + Sync + 'static,
         script: Script,
     ) {
-        self.inner
-            .shared
-            .scripts
-            .lock()
-            .rules
-            .push(Rule::new(matches, script));
+        self.script_by(move |request| matches(request).then(|| script.clone()));
+    }
+
+    /// Answers every request for which `choose` gives a script with that.
+    pub fn script_by(&self, choose: impl Fn(&Exchange) -> Option<Script> + Send + Sync + 'static) {
+        let mut scripts = self.inner.shared.scripts.lock();
+        scripts.rules.push(Rule::new(choose));
+    }
+
+    /// Charges every call from now on, by a [`BillLine`] each at the end of the file at `path`.
+    pub fn bill(&self, path: &Path) -> std::io::Result<()> {
+        let bill = Arc::new(Bill::open(path)?);
+        *self.inner.shared.bill.lock() = Some(bill);
+        Ok(())
     }
 
     /// Everything that arrived, in order of the request heads.
@@ -153,10 +166,11 @@ impl FakeProvider {
 
     /// Requests whose answer has neither been sent whole nor been given up.
     pub fn open_streams(&self) -> usize {
-        self.exchanges().iter().filter(|e| e.end.is_none()).count()
+        let open = |all: &[Exchange]| all.iter().filter(|e| e.end.is_none()).count();
+        self.inner.shared.records.look(open)
     }
 
-    /// Waits until `holds` is true of the exchanges, and returns them.
+    /// Waits until `holds` is true of the exchanges, and returns them. `holds` must not ask the provider for them.
     ///
     /// # Panics
     /// If that takes too long; `what` is in the text.
@@ -167,8 +181,8 @@ impl FakeProvider {
     ) -> Vec<Exchange> {
         let mut changes = self.inner.shared.records.changes();
         wait_on(&mut changes, || {
-            let exchanges = self.exchanges();
-            holds(&exchanges).then_some(exchanges)
+            let look = |all: &[Exchange]| holds(all).then(|| all.to_vec());
+            self.inner.shared.records.look(look)
         })
         .await
         .unwrap_or_else(|| {
@@ -205,8 +219,8 @@ impl Shared {
             return serde_json::from_slice(header.as_bytes());
         }
         let mut scripts = self.scripts.lock();
-        if let Some(rule) = scripts.rules.iter().find(|rule| rule.matches(request)) {
-            return Ok(rule.script());
+        if let Some(script) = scripts.rules.iter().find_map(|rule| rule.script(request)) {
+            return Ok(script);
         }
         if let Some(script) = scripts.queue.pop_front() {
             return Ok(script);

@@ -1,26 +1,19 @@
 //! The real binary as a child process. See [`Gateway`].
 
-use std::{
-    net::SocketAddr,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, process::ExitStatus, time::Duration};
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::process::Child;
 
 #[cfg(test)]
 pub(crate) use self::config::client;
+use self::process::{Place, Process};
 pub use self::{binary::Command, config::GatewayBuilder};
-use crate::{FakeProvider, Log, RawConnection, patience::within};
+use crate::{FakeProvider, Load, Log, RawConnection, patience::within};
 
 mod binary;
 mod config;
+mod process;
 
 /// How often a state that cannot announce itself is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -28,21 +21,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const IN_FLIGHT: &str = "skinflint_calls_in_flight";
 /// Upstream calls whose answer has not ended.
 const UPSTREAM_IN_FLIGHT: &str = "skinflint_upstream_calls_in_flight";
+const RESERVATIONS: &str = "skinflint_reservations_open";
 
 /// A running `skinflint serve`. End each test with [`Self::finish`], which proves that nothing leaked.
 #[derive(Debug)]
 pub struct Gateway {
-    child: Child,
-    calls: SocketAddr,
-    admin: SocketAddr,
+    process: Process,
+    place: Place,
     scheme: &'static str,
-    log: Log,
-    stdout: Log,
     client: reqwest::Client,
     providers: Vec<FakeProvider>,
-    /// Holds the configuration for as long as the process reads it.
-    _directory: TempDir,
-    finished: bool,
 }
 
 impl Gateway {
@@ -58,51 +46,39 @@ impl Gateway {
         Self::builder(provider).start().await
     }
 
-    async fn spawn(
-        mut command: tokio::process::Command,
-        directory: TempDir,
+    fn new(
+        process: Process,
+        place: Place,
         scheme: &'static str,
         providers: Vec<FakeProvider>,
         client: reqwest::Client,
     ) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("start the gateway");
-        let log = Log::collect(child.stderr.take().expect("stderr is piped"));
-        let stdout = Log::collect(child.stdout.take().expect("stdout is piped"));
-        let calls = listening(&log, "calls").await;
-        let admin = listening(&log, "admin").await;
         Self {
-            child,
-            calls,
-            admin,
+            process,
+            place,
             scheme,
-            log,
-            stdout,
             client,
             providers,
-            _directory: directory,
-            finished: false,
         }
     }
 
     /// Where calls are taken.
     pub fn calls(&self) -> SocketAddr {
-        self.calls
+        self.process.calls
     }
 
     /// Where health and metrics are.
     pub fn admin(&self) -> SocketAddr {
-        self.admin
+        self.process.admin
     }
 
     /// URL of `path` on the calls listener.
     pub fn url(&self, path: &str) -> String {
-        format!("{}://localhost:{}{path}", self.scheme, self.calls.port())
+        format!(
+            "{}://localhost:{}{path}",
+            self.scheme,
+            self.process.calls.port()
+        )
     }
 
     /// A client without redirects, proxies and content decoding.
@@ -120,17 +96,26 @@ impl Gateway {
 
     /// A connection to the calls listener that sends whatever it is told.
     pub async fn raw(&self) -> RawConnection {
-        RawConnection::open(self.calls).await
+        RawConnection::open(self.process.calls).await
+    }
+
+    /// Calls to the calls listener, thousands at once.
+    pub fn load(&self) -> Load {
+        Load::new(self.process.calls)
     }
 
     /// The log: what the gateway wrote to stderr.
     pub fn log(&self) -> &Log {
-        &self.log
+        &self.process.log
     }
 
     /// Everything written so far to stderr and stdout.
     pub fn output(&self) -> String {
-        format!("{}\n{}", self.log.text(), self.stdout.text())
+        format!(
+            "{}\n{}",
+            self.process.log.text(),
+            self.process.stdout.text()
+        )
     }
 
     /// The log line of the call that was answered with this `x-skinflint-request-id`.
@@ -140,7 +125,8 @@ impl Gateway {
     pub async fn call_line(&self, request_id: &str) -> Value {
         let wanted =
             |event: &Value| event["message"] == "call" && event["request_id"] == request_id;
-        self.log
+        self.process
+            .log
             .wait(&format!("the call {request_id}"), wanted)
             .await
     }
@@ -150,7 +136,7 @@ impl Gateway {
     /// # Panics
     /// If the admin listener does not answer.
     pub async fn admin_get(&self, path: &str) -> (u16, String) {
-        let url = format!("http://{}{path}", self.admin);
+        let url = format!("http://{}{path}", self.process.admin);
         let response = self
             .client
             .get(url)
@@ -210,9 +196,7 @@ impl Gateway {
     /// # Panics
     /// If the process has been waited for already.
     pub fn signal(&self, signal: Signal) {
-        let id = self.child.id().expect("the gateway runs");
-        let id = Pid::from_raw(id.try_into().expect("a process id is positive"));
-        kill(id, signal).expect("signal the gateway");
+        self.process.signal(signal);
     }
 
     /// Waits for the end of the process.
@@ -220,21 +204,66 @@ impl Gateway {
     /// # Panics
     /// If it does not end in time.
     pub async fn exited(&mut self) -> ExitStatus {
-        let status = within(self.child.wait()).await;
-        let Some(status) = status else {
-            panic!("the gateway does not exit; its log:\n{}", self.log.text());
-        };
-        self.finished = true;
-        status.expect("wait for the gateway")
+        self.process.exited().await
     }
 
     /// Ends the process at once; for tests of what must survive it.
     ///
     /// # Panics
     /// If it does not end in time.
-    pub async fn kill(mut self) {
+    pub async fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
         self.exited().await;
+    }
+
+    /// Starts it again in the same folder once it has ended: with what it kept there, new ports and a new log.
+    ///
+    /// # Panics
+    /// If it runs still, or does not come up.
+    pub async fn start_again(&mut self) {
+        assert!(self.process.has_ended, "the gateway runs still");
+        self.process = Process::start(&self.place).await;
+    }
+
+    /// Sets an environment variable of the gateway, which it finds when it is next started.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        let environment = &mut self.place.environment;
+        environment.retain(|(known, _)| known != name);
+        environment.push((name.into(), value.into()));
+    }
+
+    /// Where a file of the gateway's folder is; the folder holds the configuration and is its home.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.place.path(path)
+    }
+
+    /// The SQLite ledger, where no other is configured.
+    pub fn ledger(&self) -> PathBuf {
+        self.path(".local/share/skinflint/ledger.db")
+    }
+
+    /// Replaces a file of the gateway's folder at one stroke, as an editor does.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn replace(&self, path: &str, text: &str) {
+        // Beside the folder, so that the file itself is all that changes in it.
+        let new = self.path("").with_extension("new");
+        std::fs::write(&new, text).expect("write the file");
+        std::fs::rename(new, self.path(path)).expect("put the file in its place");
+    }
+
+    /// Runs another command of the binary with the gateway's configuration and environment, while it runs or after.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn cli(&self, arguments: &[&str]) -> Command {
+        let Place {
+            directory,
+            environment,
+            ..
+        } = &self.place;
+        Command::run_in(directory.path(), environment, arguments).await
     }
 
     /// Proves that nothing leaked, and ends the process: no upstream stream open, no call in flight, exit code 0 after SIGTERM,
@@ -243,12 +272,13 @@ impl Gateway {
     /// # Panics
     /// If something leaked.
     pub async fn finish(mut self) {
-        if !self.finished {
+        if !self.process.has_ended {
             for provider in &self.providers {
                 provider.wait_idle().await;
             }
             self.wait_metric(IN_FLIGHT, 0.0).await;
             self.wait_metric(UPSTREAM_IN_FLIGHT, 0.0).await;
+            self.wait_metric(RESERVATIONS, 0.0).await;
             self.signal(Signal::SIGTERM);
         }
         let status = self.exited().await;
@@ -267,19 +297,10 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        let forgotten = !self.finished && !std::thread::panicking();
+        let forgotten = !self.process.has_ended && !std::thread::panicking();
         assert!(!forgotten, "end the test with `gateway.finish().await`");
     }
 }
 
-/// Address of the listener that the log names `listener`.
-async fn listening(log: &Log, listener: &str) -> SocketAddr {
-    let wanted = |event: &Value| event["message"] == "listening" && event["listener"] == listener;
-    let event = log
-        .wait(&format!("the listener `{listener}`"), wanted)
-        .await;
-    let address = event["addr"]
-        .as_str()
-        .and_then(|address| address.parse().ok());
-    address.unwrap_or_else(|| panic!("no address in {event}"))
-}
+#[cfg(test)]
+mod tests;

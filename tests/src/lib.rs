@@ -10,20 +10,26 @@
 pub use crate::{
     chaos_proxy::{ChaosProxy, Direction, Mode},
     fake_provider::{
-        AgentScenario, Answer, Cut, CutAt, Encoding, End, Ending, Exchange, FakeProvider, Gate,
-        Payload, Script, Thinking, ToolCall, Usage, UsageShape,
+        AgentScenario, Answer, BadBillLine, BillLine, Cut, CutAt, Encoding, End, Ending, Exchange,
+        FakeProvider, Gate, Payload, Script, Thinking, ToolCall, Usage, UsageShape,
     },
     gateway::{Command, Gateway, GatewayBuilder},
+    load::{Load, Reply},
     log::Log,
     raw_http::{RawConnection, RawResponse},
+    servers::{PostgresServer, RedisServer},
 };
 
 pub mod bench;
+pub mod soak;
 pub mod sse;
 
 mod chaos_proxy;
 mod fake_provider;
+mod figure;
 mod gateway;
+mod load;
 mod log;
 mod patience;
 mod raw_http;
+mod servers;

@@ -19,6 +19,7 @@ mod scopes;
 mod seeding;
 mod spend_rate;
 mod spending;
+mod standing;
 mod upkeep;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -34,9 +35,10 @@ use uuid::Uuid;
 
 pub(crate) use self::{
     admit::Denied,
-    books::{Books, BooksError},
+    books::{Books, BooksError, config as ledger_config, store as ledger_store},
     candidate::Answerer,
     rate::{Rate, RateAccounts, Taken},
+    savings::Savings,
     spending::Spending,
 };
 use self::{
@@ -44,6 +46,7 @@ use self::{
     alerts::Alerts,
     books::OpenLedger,
     learned::{Kind, Learned},
+    seeding::Turns,
     spend_rate::{Sensitivity, SpendRates, Stream},
 };
 use crate::{
@@ -70,6 +73,7 @@ struct Inner {
     tasks: Drain,
     /// Told whenever a budget may have got room.
     released: Notify,
+    turns: Turns,
 }
 
 /// What accounting is made from.
@@ -140,6 +144,7 @@ impl Accounting {
             local: on.local,
             tasks: on.tasks,
             released: Notify::new(),
+            turns: Turns::default(),
         }));
         this.recovered(&recovered);
         Ok(this)
@@ -209,9 +214,13 @@ impl Accounting {
                 let id = ReservationId(reservation.request.as_u128());
                 let limits = scopes::limits_of_row(&tenant, reservation);
                 let now = clock::unix_millis();
-                books
-                    .budgets
-                    .charge(&reservation.tenant, now, id, &limits, reservation.upper);
+                let Reservation { tenant, upper, .. } = reservation;
+                if candidate::is_local(reservation) {
+                    // Budgets hear of it only when it is over.
+                    books.budgets.charge(tenant, now, id, &limits, *upper);
+                } else {
+                    books.budgets.take_over(tenant, now, id, &limits, *upper);
+                }
             }
         }
     }

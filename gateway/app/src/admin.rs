@@ -25,14 +25,10 @@ use crate::{
 /// What the admin pages read.
 #[derive(Debug)]
 pub(crate) struct Admin {
-    /// All metrics.
-    pub registry: Registry,
-    /// Who may read.
-    pub access: AdminAccess,
-    /// Whether the gateway is stopping.
-    pub drain: Drain,
-    /// Whether the local model is there yet.
-    pub local: LocalEngine,
+    registry: Registry,
+    access: AdminAccess,
+    drain: Drain,
+    local: LocalEngine,
 }
 
 /// The media type of OpenMetrics, which Prometheus negotiates.
@@ -41,6 +37,21 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 // === impl Admin ===
 
 impl Admin {
+    /// Gathers what the pages read.
+    pub(crate) fn new(
+        registry: Registry,
+        access: AdminAccess,
+        drain: Drain,
+        local: LocalEngine,
+    ) -> Self {
+        Self {
+            registry,
+            access,
+            drain,
+            local,
+        }
+    }
+
     /// The pages as a service.
     pub(crate) fn router(self, api: Api) -> Router {
         let admin = Arc::new(self);
@@ -110,3 +121,6 @@ fn shows(token: &SecretString, headers: &HeaderMap) -> bool {
         .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
         .is_some_and(|presented| presented.ct_eq(token.expose_secret().as_bytes()).into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use axum::{
 use skinflint_ledger::{Ledger, Reader};
 
 pub(crate) use self::{
-    answer::{ApiError, json},
+    answer::ApiError,
     budgets::{BudgetRow, LiveBudgets},
 };
 use crate::reconcile::Providers;

@@ -1,10 +1,19 @@
 //! The command line: one file a command.
 
+mod admin;
+mod books;
 mod check;
+mod explain;
+mod figure;
 mod keys;
 mod models;
 mod out;
+mod reconcile;
+mod report;
+mod reprice;
 mod serve;
+mod table;
+mod tasks;
 
 use std::{
     path::{Path, PathBuf},
@@ -38,6 +47,20 @@ enum Verb {
     Keys(keys::Arguments),
     /// Fetch and list the weights of local models
     Models(models::Arguments),
+    /// List the costliest tasks, show one, or close it
+    Tasks(tasks::Arguments),
+    /// Tell what became of a request: decisions, attempts, tokens, money
+    Explain(explain::Arguments),
+    /// Add up what was used and spent, by day, week or month
+    Report(report::Arguments),
+    /// Compute what calls cost anew, by the prices of this configuration
+    ///
+    /// The stored usage of each call is priced by the table and the overrides of the configuration, with the roll-ups and the savings that follow
+    /// from it. Calls settled at an upper bound have no usage and keep their cost. A ledger in a file has one writer: stop the gateway first.
+    /// Budgets learn of the new sums when they next start from the ledger.
+    Reprice(reprice::Arguments),
+    /// Hold the ledger against a provider's own export
+    Reconcile(reconcile::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +80,11 @@ pub fn main() -> ExitCode {
         Verb::Check(file) => check::run(&file),
         Verb::Keys(arguments) => keys::run(&arguments),
         Verb::Models(arguments) => models::run(&arguments),
+        Verb::Tasks(arguments) => tasks::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
+        Verb::Reprice(arguments) => reprice::run(&arguments),
+        Verb::Reconcile(arguments) => reconcile::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -96,4 +124,35 @@ fn data_folder() -> PathBuf {
 /// Where weights are kept unless a command says otherwise.
 fn models_folder() -> PathBuf {
     data_folder().join("models")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn commands_are_told_apart_with_all_their_arguments() {
+        Command::command().debug_assert();
+        for line in [
+            "skinflint tasks --config f.toml show a/b --tenant acme --json",
+            "skinflint tasks close a --outcome success --config f.toml",
+            "skinflint tasks --since 7d --top 5",
+            "skinflint report --period week --by tag --until 2026-11-01",
+            "skinflint reprice --dry-run --since 24h",
+            "skinflint reconcile usage.csv --upstream openai",
+            "skinflint explain req_1 --json",
+        ] {
+            Command::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for line in [
+            "skinflint tasks --top 0",
+            "skinflint tasks close a",
+            "skinflint tasks close a --outcome won",
+            "skinflint report --by agent",
+        ] {
+            assert!(Command::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
 }

@@ -143,6 +143,8 @@ impl Gateway {
             UpstreamRung::new(origins, relay),
             ModelList::new(&map.models, &map.upstreams),
         );
+        let pages = Admin::new(registry, listen.admin_access, drain.clone(), local.clone())
+            .router(accounting.api(&map.upstreams));
         let service = stack(Parts {
             limits,
             timeouts,
@@ -153,8 +155,6 @@ impl Gateway {
             log,
             rungs,
         });
-        let pages =
-            Admin::new(registry, listen.admin_access, drain.clone(), local.clone()).router();
         Ok(Self {
             calls,
             admin,

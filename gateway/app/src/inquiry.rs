@@ -12,7 +12,7 @@ use crate::moment::{self, NotAMoment};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InquiryError {
     /// The ledger has no such task.
-    #[error("the ledger knows no task `{task}`{}", of(.tenant))]
+    #[error("the ledger knows no task `{task}`{}", of(.tenant.as_deref()))]
     NoTask {
         /// Its name.
         task: String,
@@ -72,9 +72,8 @@ pub(crate) const MAX_TOP: u32 = 10_000;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-fn of(tenant: &Option<String>) -> String {
+fn of(tenant: Option<&str>) -> String {
     tenant
-        .as_ref()
         .map(|tenant| format!(" of tenant `{tenant}`"))
         .unwrap_or_default()
 }

@@ -50,7 +50,14 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused() {
         for text in [
-            "", "24", "-7d", "yesterday", "2026-13-01", "2026-02-30", "2026-11", "1969-12-31",
+            "",
+            "24",
+            "-7d",
+            "yesterday",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-11",
+            "1969-12-31",
         ] {
             assert!(parse(text, NOW).is_err(), "{text}");
         }

@@ -3,10 +3,17 @@
 //! A call takes them once, when it is authenticated, and sees no other until its end. A file that is wrong changes nothing: the
 //! last good policies hold on, and the log says what is wrong with it and where.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{CreateKind, ModifyKind, RemoveKind},
+};
 use skinflint_policies::{Policies, PolicySource, Prices, Tenants};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -77,9 +84,13 @@ impl LivePolicies {
         if folders.is_empty() {
             return Ok(None);
         }
+        let tenants = self.0.source.folder().to_owned();
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                if !matches!(event, Ok(ref event) if matches!(event.kind, EventKind::Access(_))) {
+                if event
+                    .as_ref()
+                    .map_or(true, |event| may_matter(event, &tenants))
+                {
                     // Without a receiver the gateway is stopping.
                     let _stopping = changed.send(());
                 }
@@ -160,5 +171,25 @@ impl LivePolicies {
                 inner.metrics.policy_stale.set(1);
             }
         }
+    }
+}
+
+/// Whether policies may read differently now. What else stands in their folders, such as a ledger, is written all the
+/// time.
+fn may_matter(event: &notify::Event, tenants: &Path) -> bool {
+    let any = |holds: &dyn Fn(&Path) -> bool| event.paths.iter().any(|path| holds(path));
+    match event.kind {
+        EventKind::Access(_) => false,
+        EventKind::Create(CreateKind::Folder) => {
+            any(&|path| path.file_name() == tenants.file_name())
+        }
+        EventKind::Create(CreateKind::File)
+        | EventKind::Remove(RemoveKind::File)
+        | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => any(&|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        }),
+        // Among them links that are put in the place of others, as Kubernetes does with a whole folder.
+        _ => true,
     }
 }

@@ -18,7 +18,7 @@ use skinflint_policies::Upstream;
 pub(crate) use self::{
     comparison::{Line, Reconciliation},
     export::{Export, ExportError},
-    figures::{Compared, Figures, Measure},
+    figures::{Compared, Measure},
 };
 
 /// The upstreams of the configuration, each with the provider that bills it.
@@ -40,7 +40,9 @@ pub(crate) enum ReconcileError {
         known: String,
     },
     /// Nobody is known to be billed by the export's provider.
-    #[error("no upstream's provider is `{provider}`; say with `upstream` which one the export is of")]
+    #[error(
+        "no upstream's provider is `{provider}`; say with `upstream` which one the export is of"
+    )]
     NoUpstream {
         /// The provider.
         provider: &'static str,
@@ -98,13 +100,13 @@ impl Providers {
         upstream: Option<&str>,
     ) -> Result<BTreeSet<String>, ReconcileError> {
         if let Some(name) = upstream {
-            return match self.0.contains_key(name) {
-                true => Ok(BTreeSet::from([name.to_owned()])),
-                false => Err(ReconcileError::UnknownUpstream {
-                    name: name.to_owned(),
-                    known: self.0.keys().cloned().collect::<Vec<_>>().join(", "),
-                }),
-            };
+            if self.0.contains_key(name) {
+                return Ok(BTreeSet::from([name.to_owned()]));
+            }
+            return Err(ReconcileError::UnknownUpstream {
+                name: name.to_owned(),
+                known: self.0.keys().cloned().collect::<Vec<_>>().join(", "),
+            });
         }
         let billed: BTreeSet<String> = self
             .0

@@ -122,6 +122,47 @@ impl Budgets {
         }
     }
 
+    /// Open calls of processes that have ended, as far as they had this process's ledger: they wait for
+    /// [`Self::settle_stray`] with what the ledger has of them, zero if nothing. Books in this process have none.
+    ///
+    /// A process counts as ended when Redis has not heard of it for a minute.
+    pub async fn strays(
+        &self,
+        tenant: &str,
+        now_ms: i64,
+    ) -> Result<Vec<ReservationId>, BudgetError> {
+        match &self.place {
+            Place::Local(_) => Ok(Vec::new()),
+            Place::Redis(books) => books.strays(tenant, now_ms).await,
+        }
+    }
+
+    /// Ends a call of another process, if it is open. Should that process be alive after all, the call cannot go on, and
+    /// when it is settled only what goes beyond `actual` is counted. Never waits.
+    pub fn settle_stray(&self, tenant: &str, now_ms: i64, id: ReservationId, actual: NanoUsd) {
+        if let Place::Redis(books) = &self.place {
+            books.settle_stray(tenant, now_ms, id, actual);
+        }
+    }
+
+    /// Books what a reserved call of a process that has ended cost, as the ledger has just settled it, once.
+    ///
+    /// It may have been settled in Redis before its process ended. Where nothing is admitted without Redis that is known,
+    /// and it is left at that; else, under soft limits alone or in shares, it may count twice rather than never.
+    pub fn take_over(
+        &self,
+        tenant: &str,
+        now_ms: i64,
+        id: ReservationId,
+        limits: &Arc<[Limit]>,
+        actual: NanoUsd,
+    ) {
+        match &self.place {
+            Place::Local(_) => self.charge(tenant, now_ms, id, limits, actual),
+            Place::Redis(books) => books.take_over(tenant, now_ms, id, limits, actual),
+        }
+    }
+
     /// Takes what the ledger knows, after [`BudgetError::Unseeded`] or [`BudgetError::StoreEmpty`]. However many do
     /// so at once, it counts once.
     pub async fn seed(

@@ -5,6 +5,7 @@ mod courier;
 mod link;
 mod outbox;
 mod question;
+mod stray;
 mod tenant;
 
 use std::{
@@ -36,6 +37,9 @@ use crate::{AccountStatus, Ask, BudgetError, Grant, Limit, ReservationId, Seedin
 pub struct RedisConfig {
     /// `redis://host:port/db` or `unix:///path`; an instance that evicts nothing.
     pub url: String,
+    /// The ledger that has the calls of this process, told from all other ledgers; without `/`. Only who shares it can
+    /// say what became of them.
+    pub ledger: String,
     /// This process, told from all others and from itself before a restart.
     pub node: String,
     /// Hard limits while Redis cannot be reached.
@@ -114,7 +118,7 @@ impl RedisBooks {
     pub async fn connect(config: RedisConfig, watch: Watch) -> Result<Self, ConnectError> {
         let books = Self {
             link: Link::new(&config.url, config.answer_within)?,
-            node: Arc::from(config.node),
+            node: Arc::from(format!("{}/{}", config.ledger, config.node)),
             when_down: config.when_down,
             state: Mutex::default(),
             watch,

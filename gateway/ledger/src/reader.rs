@@ -28,12 +28,22 @@ pub struct Reader {
     pool: Pool,
 }
 
+const IDENTITY: &str = "SELECT id FROM identity";
+
 impl Reader {
     /// Opens a ledger for reading, beside the gateway that writes it or without one.
     pub async fn open(store: &Store) -> Result<Self, OpenError> {
         Ok(Self {
             pool: Pool::open(store).await?,
         })
+    }
+
+    /// Which ledger this is: 32 digits that no other has, whoever opens it and wherever it lies.
+    pub async fn identity(&self) -> Result<String, LedgerError> {
+        match self.fetch(IDENTITY, Vec::new()).await?.first_mut() {
+            Some(row) => row.text(),
+            None => Err(LedgerError::Unreadable { column: 1 }),
+        }
     }
 
     pub(crate) async fn fetch(

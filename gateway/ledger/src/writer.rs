@@ -1,7 +1,7 @@
 //! The one task that writes.
 //!
-//! Reservations are waited for: those that have arrived while the last commit ran go into the next one together, so
-//! that the wait is at most two commits and there is no timer in it. Settlements and receipts are waited for by nobody:
+//! Reservations are waited for: those that have arrived while the last commit ran, or are about to, go into the next one
+//! together, so that the wait is at most two commits and there is no timer in it. Settlements and receipts are waited for by nobody:
 //! they are gathered for [`SETTLE_WITHIN`], because adding up many of them costs hardly more than one.
 
 pub(crate) mod batch;
@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use skinflint_money::NanoUsd;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
@@ -40,8 +41,8 @@ const TAKEN: usize = 1_024;
 /// waits some milliseconds.
 const ROWS: usize = 512;
 /// How long a settlement may lie in memory alone. If the process is killed in that time, the call counts with its
-/// upper bound, as one whose answer was still under way.
-pub const SETTLE_WITHIN: Duration = Duration::from_millis(5);
+/// upper bound, as one whose answer was still under way. It is short beside an answer, and long enough to gather calls.
+pub const SETTLE_WITHIN: Duration = Duration::from_millis(20);
 /// At the end, a ledger that cannot be written is tried for so long.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 /// Rows written after which the log of SQLite is moved into the file when nobody waits, some 4 MB.
@@ -141,9 +142,24 @@ impl Writer {
                 },
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
+            self.gather(&mut ops).await;
             Box::pin(self.turn(&mut ops)).await;
         }
         self.finish().await
+    }
+
+    /// Adds what else is asked for. Before a reservation is written, the tasks that are ready to run have their turn: in
+    /// a busy process many of them reserve, and one commit for all costs hardly more than for one. In an idle one nobody
+    /// has to wait for that.
+    async fn gather(&mut self, ops: &mut Vec<Op>) {
+        if ops.iter().any(|op| matches!(op, Op::Reserve(..))) {
+            yield_now().await;
+        }
+        while ops.len() < TAKEN
+            && let Ok(op) = self.ops.try_recv()
+        {
+            ops.push(op);
+        }
     }
 
     /// When there is something to do although nobody asks.

@@ -63,14 +63,16 @@ impl Price {
         let Some(room) = (u128::from(money.get()) * PICO_PER_NANO).checked_sub(input) else {
             return 0;
         };
-        let rate = u128::from(self.dearest_output(extent).get());
+        let dearest = self.dearest_output(extent);
+        let rate = u128::from(dearest.get());
         if rate == 0 {
             return u64::MAX;
         }
         // Each of the first tokens may stand in a line of its own and round it up; those after them add no line.
-        let rounding = LINE_ROUNDING * u128::from(OUTPUT_LINES);
+        let by_line = line_rounding(dearest);
+        let rounding = by_line * u128::from(OUTPUT_LINES);
         let tokens = if room < rate * u128::from(OUTPUT_LINES) + rounding {
-            room / (rate + LINE_ROUNDING)
+            room / (rate + by_line)
         } else {
             (room - rounding) / rate
         };
@@ -113,11 +115,19 @@ impl Price {
 
 /// In pico-dollars; tokens spread over `lines` round up as often as there are lines with a token.
 fn bound(rate: PicoUsd, tokens: u64, lines: u64) -> u128 {
-    if rate == PicoUsd::ZERO {
-        return 0;
-    }
     let exact = u128::from(rate.get()) * u128::from(tokens);
-    exact + LINE_ROUNDING * u128::from(tokens.min(lines))
+    exact + line_rounding(rate) * u128::from(tokens.min(lines))
+}
+
+/// What rounding adds to a line at most, in pico-dollars.
+///
+/// Nothing where the dearest rate is a whole number of nano-dollars: a cheaper rate is rounded up to at most as much.
+fn line_rounding(dearest: PicoUsd) -> u128 {
+    if u128::from(dearest.get()).is_multiple_of(PICO_PER_NANO) {
+        0
+    } else {
+        LINE_ROUNDING
+    }
 }
 
 #[cfg(test)]

@@ -19,12 +19,13 @@ pub struct Alerts {
     pub anomaly: Anomaly,
 }
 
-/// Spending is out of the ordinary when it is both.
+/// What five minutes of spending must exceed to be out of the ordinary for a tenant, or for one of its classes: both of
+/// these, and three times the median of the five-minute slots of the day before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anomaly {
-    /// More than so many times what is usual; more than 1.
+    /// So many standard deviations above that median, estimated from the median absolute deviation; more than 1.
     pub factor: Share,
-    /// And at least this much.
+    /// This much.
     pub min: NanoUsd,
 }
 
@@ -43,7 +44,7 @@ struct RawAnomaly {
     min_usd: Option<NanoUsd>,
 }
 
-/// Tasks of one class differ by a factor of two or three from day to day.
+/// Twice what the method's authors take for an outlier (3.5): what agents spend has a longer tail than a normal distribution.
 const DEFAULT_FACTOR: Share = Share::millionths(6_000_000);
 /// Beyond this nothing is found.
 const MAX_FACTOR: Share = Share::millionths(1_000_000_000);

@@ -1,28 +1,12 @@
 //! The figures that have a bound, and others that are good to know. See [`figures`].
 
-use std::fmt;
-
 use super::{
     case::{Case, Mode, Size},
     process::Memory,
     results::{CaseResults, Pick, Results, Way},
     statistics::megabytes,
 };
-
-/// A measured value; displayed as the line that tools read.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Figure {
-    name: String,
-    value: f64,
-    unit: &'static str,
-    goal: Option<Goal>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Goal {
-    AtMost(f64),
-    AtLeast(f64),
-}
+use crate::figure::{Figure, Goal};
 
 /// What was measured besides the load.
 #[derive(Debug, Clone, Copy)]
@@ -145,56 +129,6 @@ fn find(results: &Results, size: Size, mode: Mode, connections: usize) -> Option
     })
 }
 
-// === impl Figure ===
-
-impl Figure {
-    fn new(name: &str, value: f64, unit: &'static str, goal: Option<Goal>) -> Self {
-        Self {
-            name: name.into(),
-            value,
-            unit,
-            goal,
-        }
-    }
-}
-
-impl Goal {
-    /// No number meets a goal by not being one.
-    fn is_met(self, value: f64) -> bool {
-        match self {
-            Self::AtMost(bound) => value <= bound,
-            Self::AtLeast(bound) => value >= bound,
-        }
-    }
-}
-
-impl fmt::Display for Goal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AtMost(bound) => write!(f, "<= {bound}"),
-            Self::AtLeast(bound) => write!(f, ">= {bound}"),
-        }
-    }
-}
-
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            name,
-            value,
-            unit,
-            goal,
-        } = self;
-        match goal {
-            Some(goal) => {
-                let verdict = if goal.is_met(*value) { "ok" } else { "short" };
-                write!(f, "figure {name} {value:.4} {unit} goal {goal} {verdict}")
-            }
-            None => write!(f, "info {name} {value:.4} {unit}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,11 +196,5 @@ mod tests {
         let lines = lines(&[]);
         let has = |name: &str| lines.iter().any(|line| line.contains(name));
         assert!(has("proxy_start") && !has("proxy_cpu_1kb"), "{lines:#?}");
-    }
-
-    #[test]
-    fn what_is_no_number_is_short() {
-        let figure = Figure::new("x", f64::NAN, "ms", Some(Goal::AtMost(1.0)));
-        assert_eq!(figure.to_string(), "figure x NaN ms goal <= 1 short");
     }
 }

@@ -1,9 +1,17 @@
 //! The load: so many connections, each sending its next request when it has the whole answer. See [`Load`].
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use futures_util::future::try_join_all;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
 
 use super::{
     case::Case,
@@ -18,9 +26,16 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Load {
     address: SocketAddr,
-    request: Vec<u8>,
+    /// Sent in turns.
+    requests: Vec<Vec<u8>>,
+    /// Requests sent.
+    sent: AtomicUsize,
     answer: Vec<u8>,
     connections: usize,
+    /// From an answer to the next request, on average.
+    pause: Duration,
+    /// From the last answer to the end of the slice.
+    linger: Duration,
 }
 
 /// What a slice of the run has shown.
@@ -55,23 +70,48 @@ impl Load {
         let answer = Answer::new(case.size.protocol(), case.mode);
         Self {
             address,
-            request: request::request(address, case.size, case.mode),
+            requests: vec![request::request(address, case.size, case.mode, None)],
+            sent: AtomicUsize::new(0),
             answer: answer.body,
             connections: case.connections,
+            pause: Duration::ZERO,
+            linger: Duration::ZERO,
         }
+    }
+
+    /// Each call is of the next of so many tasks.
+    pub(super) fn of_tasks(mut self, case: Case, tasks: usize) -> Self {
+        let of = |task| request::request(self.address, case.size, case.mode, Some(task));
+        self.requests = (0..tasks).map(of).collect();
+        self
+    }
+
+    /// Each connection waits, about so long, before its next call: from half of it to half as much again.
+    pub(super) fn pausing(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// What the proxy does in so long after the last answer belongs to the slice too.
+    pub(super) fn lingering(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
     }
 
     /// Sends for so long; `proxy` is the process whose CPU time is of interest.
     pub(super) async fn run(&self, length: Duration, proxy: Option<&Process>) -> io::Result<Slice> {
         let connecting = (0..self.connections).map(|_| self.connect());
         let mut connections = try_join_all(connecting).await?;
+        sleep(self.linger).await;
         let cpu = || proxy.map_or(Ok(Duration::ZERO), Process::cpu);
         let (cpu_before, began) = (cpu()?, Instant::now());
         let sending = connections
             .iter_mut()
             .map(|wire| self.converse(wire, began + length));
         let samples = try_join_all(sending).await?.concat();
-        let (took, cpu_after) = (began.elapsed(), cpu()?);
+        let took = began.elapsed();
+        sleep(self.linger).await;
+        let cpu_after = cpu()?;
         Ok(slice(&samples, took, cpu_after.saturating_sub(cpu_before)))
     }
 
@@ -87,10 +127,15 @@ impl Load {
     async fn converse(&self, wire: &mut Wire, deadline: Instant) -> io::Result<Vec<Sample>> {
         let mut message = self.message();
         let mut samples = Vec::new();
-        while Instant::now() < deadline {
+        loop {
+            if !self.pause.is_zero() {
+                sleep(self.pause.mul_f64(rand::random_range(0.5..1.5))).await;
+            }
+            if Instant::now() >= deadline {
+                return Ok(samples);
+            }
             samples.push(self.exchange(wire, &mut message).await?);
         }
-        Ok(samples)
     }
 
     /// One byte more than the answer has, so that one that is too long is seen.
@@ -100,8 +145,9 @@ impl Load {
 
     /// A request and its answer, which has to be the origin's to the byte.
     async fn exchange(&self, wire: &mut Wire, message: &mut Message) -> io::Result<Sample> {
+        let turn = self.sent.fetch_add(1, Ordering::Relaxed) % self.requests.len();
         let began = Instant::now();
-        wire.send(&self.request).await?;
+        wire.send(&self.requests[turn]).await?;
         if !wire.receive(message).await? {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -18,8 +18,8 @@ const FILLER: &str = "and then read it once more ";
 pub(super) const CHAT_MODEL: &str = "gpt-5-mini";
 pub(super) const MESSAGES_MODEL: &str = "claude-sonnet-5";
 
-/// Head and body of the request, ready to be sent to `address` again and again.
-pub(super) fn request(address: SocketAddr, size: Size, mode: Mode) -> Vec<u8> {
+/// Head and body of the request, ready to be sent to `address` again and again; of the task of that number, if one is given.
+pub(super) fn request(address: SocketAddr, size: Size, mode: Mode, task: Option<usize>) -> Vec<u8> {
     let body = body(size, mode);
     let protocol = size.protocol();
     let mut request = format!(
@@ -30,6 +30,9 @@ pub(super) fn request(address: SocketAddr, size: Size, mode: Mode) -> Vec<u8> {
     );
     for (name, value) in headers(protocol) {
         let _ = write!(request, "{name}: {value}\r\n");
+    }
+    if let Some(task) = task {
+        let _ = write!(request, "x-skinflint-task: task-{task}\r\n");
     }
     request.push_str("\r\n");
     request.push_str(&body);
@@ -191,12 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn the_head_says_how_long_the_body_is() {
+    fn the_head_says_how_long_the_body_is_and_whose() {
         let address = "127.0.0.1:80".parse().unwrap();
-        let request = request(address, Size::Small, Mode::Whole);
+        let request = request(address, Size::Small, Mode::Whole, Some(7));
         let request = String::from_utf8(request).unwrap();
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         assert_eq!(body.len(), 1024);
         assert!(head.contains("\r\ncontent-length: 1024\r\n"), "{head}");
+        assert!(head.ends_with("\r\nx-skinflint-task: task-7"), "{head}");
     }
 }

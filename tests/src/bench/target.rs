@@ -121,17 +121,36 @@ http {{
     )
 }
 
+/// What a gateway keeps of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Books {
+    /// What it does by default: a ledger in a file.
+    Usual,
+    /// Nothing.
+    Off,
+    /// A ledger in a file, and budgets of tenant, task and model that are far from full.
+    Budgets,
+}
+
 /// Skinflint as it is by default, without a local model; also how long it took to listen.
 ///
 /// Its log lines go to a file: a pipe would take the time of whoever reads it.
 pub(super) async fn skinflint(
     program: &Path,
     origin: SocketAddr,
+    books: Books,
 ) -> Result<(Server, Duration), BenchError> {
     let folder = TempDir::new()?;
     let path = folder.path().join("skinflint.toml");
-    std::fs::write(&path, skinflint_configuration(origin))?;
-    let log = folder.path().join(LOG);
+    std::fs::write(&path, skinflint_configuration(origin, books))?;
+    let tenants = folder.path().join("policies");
+    for folder in [&tenants, &folder.path().join(LOGS)] {
+        std::fs::create_dir(folder)?;
+    }
+    if let Some(tenant) = tenant(books) {
+        std::fs::write(tenants.join("bench.toml"), tenant)?;
+    }
+    let log = folder.path().join(LOGS).join(LOG);
     let appending = OpenOptions::new().create(true).append(true).open(&log)?;
     let mut command = Command::new(program);
     command
@@ -169,13 +188,23 @@ pub(super) async fn skinflint(
     Ok((server, took))
 }
 
+/// Not beside the configuration: the gateway looks up at whatever is written there.
+const LOGS: &str = "logs";
 const LOG: &str = "log";
+const POLICIES: &str = "policies = \"policies\"";
 const KEYS: [&str; 2] = ["ORIGIN_OPENAI_KEY", "ORIGIN_ANTHROPIC_KEY"];
 
-fn skinflint_configuration(origin: SocketAddr) -> String {
+fn skinflint_configuration(origin: SocketAddr, books: Books) -> String {
     let [openai_key, anthropic_key] = KEYS;
+    let (policies, ledger) = match books {
+        Books::Usual => ("", ""),
+        Books::Off => (POLICIES, "[ledger]\nstore = \"off\""),
+        Books::Budgets => (POLICIES, ""),
+    };
     format!(
         r#"
+{policies}
+
 [listen]
 calls = "127.0.0.1:0"
 admin = "127.0.0.1:0"
@@ -202,8 +231,26 @@ upstream = "openai"
 [[model]]
 name = "{MESSAGES_MODEL}"
 upstream = "anthropic"
+
+{ledger}
 "#
     )
+}
+
+/// The tenant of callers without a key.
+fn tenant(books: Books) -> Option<String> {
+    let tenant = "[tenant]\nid = \"bench\"\nkeyless = true\n";
+    let budget = |(scope, window)| {
+        format!("[[budget]]\nscope = \"{scope}\"\nwindow = \"{window}\"\nlimit_usd = 1_000_000\n")
+    };
+    match books {
+        Books::Usual => None,
+        Books::Off => Some(tenant.into()),
+        Books::Budgets => {
+            let budgets = [("tenant", "month"), ("task", "task"), ("model", "day")].map(budget);
+            Some(format!("{tenant}{}", budgets.concat()))
+        }
+    }
 }
 
 /// The address at which the log says that a listener is up.
@@ -219,7 +266,7 @@ fn listener(lines: &str, name: &str) -> Option<SocketAddr> {
 impl Server {
     /// Empties the log, so that a long run does not fill the disk.
     pub(super) fn empty_log(&self) -> std::io::Result<()> {
-        let path = self.folder.path().join(LOG);
+        let path = self.folder.path().join(LOGS).join(LOG);
         if path.exists() {
             File::options().write(true).open(path)?.set_len(0)?;
         }

@@ -1,4 +1,4 @@
-//! The benchmark as a program: what the proxy adds to a call, beside nginx in the same run.
+//! The benchmark as a program: what the gateway adds to a call, as a proxy beside nginx and with its books.
 
 use std::{
     io::{self, Write},
@@ -8,9 +8,14 @@ use std::{
 };
 
 use clap::Parser;
-use skinflint_tests::bench::{self, BenchError, Options};
+use skinflint_tests::bench::{self, BenchError, Options, Part};
 
-/// Measures what Skinflint adds to a call: direct, through nginx and through Skinflint, in turns, in one run.
+/// As in the gateway: its crates are measured here too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures what Skinflint adds to a call: direct, through nginx and through Skinflint, in turns, in one run; then what its books add, and
+/// the ledger and the budgets alone.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The gateway's binary, built with `--release`.
@@ -19,15 +24,18 @@ struct Arguments {
     /// The nginx to compare with, by path or by name.
     #[arg(long, default_value = "nginx")]
     nginx: PathBuf,
-    /// Length of the whole run, in seconds.
+    /// Length of the proxy's part, in seconds; the gateway with its books takes half as long.
     #[arg(long, default_value_t = 80)]
     seconds: u64,
     /// A short run that shows that everything works; its figures mean little.
     #[arg(long)]
     quick: bool,
-    /// Measures only the cases whose name contains this, such as `1KB/whole/32`; figures of other cases are left out.
+    /// Measures only the proxy, and of it the cases whose name contains this, such as `1KB/whole/32`; other figures are left out.
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
+    /// Measures these parts alone.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
     /// Serves the fixed answers; what the benchmark starts as a process of its own.
     #[arg(long, hide = true)]
     origin: bool,
@@ -54,7 +62,8 @@ async fn measure(arguments: Arguments) -> Result<(), BenchError> {
         nginx: arguments.nginx,
         length: Duration::from_secs(arguments.seconds),
         quick: arguments.quick,
-        only: arguments.case,
+        case: arguments.case,
+        only: arguments.only,
     };
     bench::run(&options).await
 }

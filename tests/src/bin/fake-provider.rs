@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use serde_json::Value;
-use skinflint_tests::{AgentScenario, FakeProvider, ToolCall};
+use skinflint_tests::{AgentScenario, FakeProvider, Script, ToolCall};
 
 /// Answers like OpenAI and Anthropic until it is killed; prints `listening on ADDRESS` first.
 #[derive(Debug, Parser)]
@@ -30,6 +30,13 @@ struct Arguments {
     /// File to which one JSON line per request is appended (method, path, headers, body).
     #[arg(long)]
     log: Option<PathBuf>,
+    /// File to which one line per charged call is appended before its answer is known: call (the header `x-client-request-id`), model,
+    /// fresh input, cached, written for 5 minutes, written for 1 hour, output, reasoning; tabs between them.
+    #[arg(long)]
+    bill: Option<PathBuf>,
+    /// Script of the requests without an `x-fake-script` header, for example `{"answer": {"tokens": 900}, "token_delay_ms": 5}`.
+    #[arg(long, value_parser = script, conflicts_with = "scenario")]
+    script: Option<Script>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,6 +55,10 @@ fn object(text: &str) -> Result<Value, String> {
         .ok_or_else(|| "not a JSON object".into())
 }
 
+fn script(text: &str) -> Result<Script, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
@@ -60,6 +71,12 @@ async fn main() -> io::Result<()> {
         text: arguments.text,
     });
     let provider = FakeProvider::start_on(arguments.port, agent, arguments.log.as_deref()).await?;
+    if let Some(path) = &arguments.bill {
+        provider.bill(path)?;
+    }
+    if let Some(script) = arguments.script {
+        provider.script_by(move |_| Some(script.clone()));
+    }
     writeln!(io::stdout(), "listening on {}", provider.address())?;
     provider.stopped().await;
     Ok(())

@@ -3,15 +3,6 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Said when the script gives neither a text nor a count; has characters of one to four bytes.
-const DEFAULT_TEXT: &str = "The fox naïvely said “hello” to 狐 and 🦊, then slept.";
-/// Repeated to make a text of a given number of tokens.
-const WORDS: [&str; 8] = [
-    "the ", "quick ", "brown ", "fox ", "jumps ", "over ", "lazy ", "dogs ",
-];
-/// Prompt tokens that are neither read from nor written to a provider's cache, unless the script says otherwise.
-const DEFAULT_INPUT: u64 = 25;
-
 /// Text, thinking, tool calls and usage; each protocol renders them in its own way.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -91,62 +82,4 @@ pub enum UsageShape {
     Cumulative,
     /// After the terminal event.
     AfterDone,
-}
-
-impl Answer {
-    /// The text, token by token.
-    pub(super) fn said(&self) -> Vec<String> {
-        if let Some(count) = self.tokens {
-            return WORDS
-                .iter()
-                .cycle()
-                .take(count)
-                .map(ToString::to_string)
-                .collect();
-        }
-        let text = match (self.text.as_str(), self.tool_calls.is_empty()) {
-            ("", true) => DEFAULT_TEXT,
-            (text, _) => text,
-        };
-        text.split_inclusive(' ').map(Into::into).collect()
-    }
-
-    /// Reported usage, with the defaults filled in.
-    pub(super) fn counts(&self) -> Counts {
-        let usage = &self.usage;
-        if usage.shape == UsageShape::Zero {
-            return Counts::default();
-        }
-        let said = (self.said().len() + self.tool_calls.len()) as u64 + usage.reasoning;
-        Counts {
-            input: usage.input.unwrap_or(DEFAULT_INPUT),
-            output: usage.output.unwrap_or(said),
-            cached: usage.cached,
-            write_5m: usage.write_5m,
-            write_1h: usage.write_1h,
-            reasoning: usage.reasoning,
-            audio_input: usage.audio_input,
-            audio_output: usage.audio_output,
-        }
-    }
-}
-
-/// [`Usage`] with the defaults filled in, in tokens.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) input: u64,
-    pub(super) output: u64,
-    pub(super) cached: u64,
-    pub(super) write_5m: u64,
-    pub(super) write_1h: u64,
-    pub(super) reasoning: u64,
-    pub(super) audio_input: u64,
-    pub(super) audio_output: u64,
-}
-
-impl Counts {
-    /// The prompt as OpenAI counts it: cached and audio tokens included.
-    pub(super) fn whole_input(&self) -> u64 {
-        self.input + self.cached + self.audio_input
-    }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, time::Instant};
 
 use super::{Cut, CutAt, End, Ending, Gate, record::Recording, socket::ResetSwitch};
 
@@ -23,8 +23,15 @@ pub(super) struct Aborted;
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) parts: VecDeque<Bytes>,
+    /// Parts up to the first that tells the end, before which the whole answer is charged.
+    pub(super) before_end: usize,
+    /// Output tokens that the model has to produce for each part; none for the parts beyond.
+    pub(super) tokens: VecDeque<u64>,
     pub(super) ending: Ending,
+    /// Before each part.
     pub(super) delay: Duration,
+    /// For each token.
+    pub(super) token_delay: Duration,
     pub(super) gate: Option<Gate>,
     pub(super) reset: ResetSwitch,
 }
@@ -32,14 +39,14 @@ pub(super) struct Plan {
 impl Plan {
     /// The body. Dropped before its end, it leaves `recording` to say that the peer closed.
     pub(super) fn into_body(self, recording: Recording) -> AnswerBody {
-        let frames = stream::unfold((self, recording), |(mut plan, recording)| async move {
-            let item = plan.next(&recording).await?;
+        let frames = stream::unfold((self, recording), |(mut plan, mut recording)| async move {
+            let item = plan.next(&mut recording).await?;
             Some((item.map(Frame::data), (plan, recording)))
         });
         BodyExt::boxed_unsync(StreamBody::new(frames))
     }
 
-    async fn next(&mut self, recording: &Recording) -> Option<Result<Bytes, Aborted>> {
+    async fn next(&mut self, recording: &mut Recording) -> Option<Result<Bytes, Aborted>> {
         // Lets hyper flush what it has, so that a part is a write of its own and nothing is lost at a cut.
         tokio::task::yield_now().await;
         if let Some(part) = self.parts.pop_front() {
@@ -48,6 +55,10 @@ impl Plan {
             }
             if !self.delay.is_zero() {
                 tokio::time::sleep(self.delay).await;
+            }
+            self.produce(recording).await;
+            if self.tells_end() {
+                recording.charge().await;
             }
             recording.sent(part.clone());
             if self.parts.is_empty() && self.ending == Ending::Finish {
@@ -59,6 +70,7 @@ impl Plan {
         match self.ending {
             Ending::Stall => std::future::pending().await,
             Ending::Finish => {
+                recording.charge().await;
                 recording.end(End::Finished);
                 None
             }
@@ -72,6 +84,33 @@ impl Plan {
                 Some(Err(Aborted))
             }
         }
+    }
+
+    /// Takes the time that the next part's tokens need.
+    async fn produce(&mut self, recording: &mut Recording) {
+        let tokens = self.tokens.pop_front().unwrap_or(0);
+        pace(recording, tokens, self.token_delay).await;
+    }
+
+    /// True once, or more often, when everything has been produced that will be.
+    fn tells_end(&mut self) -> bool {
+        let last = self.parts.is_empty() && self.ending == Ending::Finish;
+        let told = self.before_end == 0;
+        self.before_end = self.before_end.saturating_sub(1);
+        told || last
+    }
+}
+
+/// Produces so many tokens, each in its time.
+pub(super) async fn pace(recording: &mut Recording, tokens: u64, each: Duration) {
+    if each.is_zero() {
+        return recording.produce(tokens);
+    }
+    let mut due = Instant::now();
+    for _ in 0..tokens {
+        due += each;
+        tokio::time::sleep_until(due).await;
+        recording.produce(1);
     }
 }
 

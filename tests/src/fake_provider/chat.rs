@@ -4,34 +4,34 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, UsageShape,
-    answer::Counts,
-    endpoint::{Rendered, data, wants_stream},
+    UsageShape,
+    endpoint::{Parts, Rendered, data, wants_stream},
+    output::{Counts, Output},
 };
 
 const ID: &str = "chatcmpl-fake0001";
 const CREATED: u64 = 1_767_225_600;
 
-/// Renders `answer` to the chat request `asked`.
-pub(super) fn render(asked: &Value, answer: &Answer) -> Rendered {
+/// Renders `output` to the chat request `asked`.
+pub(super) fn render(asked: &Value, output: &Output) -> Rendered {
     if wants_stream(asked) {
-        stream(asked, answer)
+        stream(asked, output)
     } else {
-        Rendered::json(&whole(asked, answer))
+        Rendered::json(&whole(asked, output))
     }
 }
 
-fn whole(asked: &Value, answer: &Answer) -> Value {
-    let text = answer.said().concat();
+fn whole(asked: &Value, output: &Output) -> Value {
+    let text = output.said.concat();
     let mut message = json!({
         "role": "assistant",
         "content": if text.is_empty() { Value::Null } else { Value::from(text) },
         "refusal": null,
         "annotations": [],
     });
-    if !answer.tool_calls.is_empty() {
-        message["tool_calls"] = (0..answer.tool_calls.len())
-            .map(|i| tool_call(answer, i))
+    if !output.tool_calls.is_empty() {
+        message["tool_calls"] = (0..output.tool_calls.len())
+            .map(|i| tool_call(output, i))
             .collect();
     }
     let mut body = json!({
@@ -39,24 +39,24 @@ fn whole(asked: &Value, answer: &Answer) -> Value {
         "object": "chat.completion",
         "created": CREATED,
         "model": asked["model"],
-        "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(answer) }],
+        "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(output) }],
         "service_tier": "default",
         "system_fingerprint": "fp_fake",
     });
-    match answer.usage.shape {
+    match output.shape {
         UsageShape::Missing => {}
         UsageShape::Null => body["usage"] = Value::Null,
-        _ => body["usage"] = usage(answer.counts()),
+        _ => body["usage"] = usage(output.counts()),
     }
     body
 }
 
-fn stream(asked: &Value, answer: &Answer) -> Rendered {
+fn stream(asked: &Value, output: &Output) -> Rendered {
     let asked_usage = asked["stream_options"]["include_usage"].as_bool() == Some(true);
-    let shape = answer.usage.shape;
-    let mut parts = Vec::new();
+    let shape = output.shape;
+    let mut parts = Parts::default();
     let mut said = 0;
-    let mut push = |delta: Value, finish: Value| {
+    let mut push = |delta: Value, finish: Value, tokens: u64| {
         let mut chunk = chunk(
             asked,
             json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]),
@@ -64,42 +64,47 @@ fn stream(asked: &Value, answer: &Answer) -> Rendered {
         if shape == UsageShape::Cumulative {
             chunk["usage"] = usage(Counts {
                 output: said,
-                ..answer.counts()
+                ..output.counts()
             });
             said += 1;
         } else if asked_usage {
             chunk["usage"] = Value::Null;
         }
-        parts.push(data(&chunk));
+        parts.push_tokens(data(&chunk), tokens);
     };
     push(
         json!({ "role": "assistant", "content": "", "refusal": null }),
         Value::Null,
+        0,
     );
-    for token in answer.said() {
-        push(json!({ "content": token }), Value::Null);
+    for token in &output.said {
+        push(json!({ "content": token }), Value::Null, 1);
     }
-    for index in 0..answer.tool_calls.len() {
-        for delta in tool_call_deltas(answer, index) {
-            push(json!({ "tool_calls": [delta] }), Value::Null);
+    for index in 0..output.tool_calls.len() {
+        for (place, delta) in tool_call_deltas(output, index).into_iter().enumerate() {
+            push(
+                json!({ "tool_calls": [delta] }),
+                Value::Null,
+                u64::from(place == 0),
+            );
         }
     }
-    push(json!({}), Value::from(finish_reason(answer)));
+    push(json!({}), Value::from(finish_reason(output)), 0);
     let terminal = parts.len() - 1;
-    parts.extend(ending(asked, answer, asked_usage));
-    Rendered::events(parts, terminal)
+    parts.extend(ending(asked, output, asked_usage));
+    Rendered::events(parts, terminal, output.produced.reasoning)
 }
 
 /// The usage chunk, where the shape puts it, and `[DONE]`.
-fn ending(asked: &Value, answer: &Answer, asked_usage: bool) -> Vec<Bytes> {
+fn ending(asked: &Value, output: &Output, asked_usage: bool) -> Vec<Bytes> {
     let done = Bytes::from_static(b"data: [DONE]\n\n");
     let mut report = chunk(asked, json!([]));
-    report["usage"] = match answer.usage.shape {
+    report["usage"] = match output.shape {
         UsageShape::Null => Value::Null,
-        _ => usage(answer.counts()),
+        _ => usage(output.counts()),
     };
     let report = data(&report);
-    match answer.usage.shape {
+    match output.shape {
         UsageShape::Missing => vec![done],
         _ if !asked_usage => vec![done],
         UsageShape::Twice => vec![report.clone(), report, done],
@@ -121,8 +126,8 @@ fn chunk(asked: &Value, choices: Value) -> Value {
     chunk
 }
 
-fn tool_call(answer: &Answer, index: usize) -> Value {
-    let call = &answer.tool_calls[index];
+fn tool_call(output: &Output, index: usize) -> Value {
+    let call = &output.tool_calls[index];
     json!({
         "id": format!("call_fake{index:04}"),
         "type": "function",
@@ -131,18 +136,20 @@ fn tool_call(answer: &Answer, index: usize) -> Value {
 }
 
 /// Name first, then the arguments in two halves.
-fn tool_call_deltas(answer: &Answer, index: usize) -> [Value; 3] {
-    let mut head = tool_call(answer, index);
+fn tool_call_deltas(output: &Output, index: usize) -> [Value; 3] {
+    let mut head = tool_call(output, index);
     head["index"] = index.into();
     head["function"]["arguments"] = "".into();
-    let arguments = answer.tool_calls[index].arguments.to_string();
+    let arguments = output.tool_calls[index].arguments.to_string();
     let (left, right) = arguments.split_at(arguments.floor_char_boundary(arguments.len() / 2));
     let rest = |half: &str| json!({ "index": index, "function": { "arguments": half } });
     [head, rest(left), rest(right)]
 }
 
-fn finish_reason(answer: &Answer) -> &'static str {
-    if answer.tool_calls.is_empty() {
+fn finish_reason(output: &Output) -> &'static str {
+    if output.is_cut_short {
+        "length"
+    } else if output.tool_calls.is_empty() {
         "stop"
     } else {
         "tool_calls"

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Answer, Exchange, chat, messages, responses, vectors};
+use super::{Exchange, chat, messages, output::Output, responses, vectors};
 
 /// The calls that the provider knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,17 @@ pub(super) enum Endpoint {
 pub(super) struct Rendered {
     pub(super) content_type: &'static str,
     pub(super) parts: Vec<Bytes>,
+    /// Output tokens that the model has to produce for each part; none for the parts beyond.
+    pub(super) tokens: Vec<u64>,
     /// Index of the first part that tells the end.
     pub(super) terminal: usize,
+}
+
+/// The parts of a stream as they are written.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    bytes: Vec<Bytes>,
+    tokens: Vec<u64>,
 }
 
 impl Endpoint {
@@ -49,20 +58,29 @@ impl Endpoint {
         }
     }
 
+    /// True where answers are paid for.
+    pub(super) fn is_billed(self) -> bool {
+        self.is_generating() || self == Self::Embeddings
+    }
+
+    /// True where a model produces token after token.
+    pub(super) fn is_generating(self) -> bool {
+        matches!(self, Self::Chat | Self::Responses | Self::Messages)
+    }
+
     /// True where errors have Anthropic's shape.
     fn is_anthropic(self) -> bool {
         matches!(self, Self::Messages | Self::CountTokens)
     }
 
     /// The realistic answer.
-    pub(super) fn render(self, request: &Exchange, answer: &Answer) -> Rendered {
-        let asked = request.json();
+    pub(super) fn render(self, request: &Exchange, asked: &Value, output: &Output) -> Rendered {
         match self {
-            Self::Chat => chat::render(&asked, answer),
-            Self::Responses => responses::render(&asked, answer),
-            Self::Messages => messages::render(&asked, answer),
+            Self::Chat => chat::render(asked, output),
+            Self::Responses => responses::render(asked, output),
+            Self::Messages => messages::render(asked, output),
             Self::CountTokens => Rendered::json(&json!({ "input_tokens": request.body.len() / 4 })),
-            Self::Embeddings => vectors::render(&asked),
+            Self::Embeddings => vectors::render(asked),
             Self::Models => Rendered::json(&models(request)),
             Self::Unknown => self.error(StatusCode::NOT_FOUND),
         }
@@ -92,16 +110,47 @@ impl Rendered {
         Self {
             content_type: "application/json",
             parts: vec![Bytes::from(body.to_string())],
+            tokens: Vec::new(),
             terminal: 0,
         }
     }
 
-    /// An event stream that tells its end from the part `terminal` on.
-    pub(super) fn events(parts: Vec<Bytes>, terminal: usize) -> Self {
+    /// An event stream that tells its end from the part `terminal` on. The model reasons before its first other token.
+    pub(super) fn events(parts: Parts, terminal: usize, reasoning: u64) -> Self {
+        let Parts { bytes, mut tokens } = parts;
+        if let Some(first) = tokens.iter_mut().find(|tokens| **tokens > 0) {
+            *first += reasoning;
+        }
         Self {
             content_type: "text/event-stream; charset=utf-8",
-            parts,
+            parts: bytes,
+            tokens,
             terminal,
+        }
+    }
+}
+
+impl Parts {
+    /// A part that costs no token.
+    pub(super) fn push(&mut self, part: Bytes) {
+        self.push_tokens(part, 0);
+    }
+
+    /// A part for which the model produces so many tokens.
+    pub(super) fn push_tokens(&mut self, part: Bytes, tokens: u64) {
+        self.bytes.push(part);
+        self.tokens.push(tokens);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Extend<Bytes> for Parts {
+    fn extend<I: IntoIterator<Item = Bytes>>(&mut self, parts: I) {
+        for part in parts {
+            self.push(part);
         }
     }
 }

@@ -4,50 +4,52 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, UsageShape,
-    answer::Counts,
-    endpoint::{Rendered, event, wants_stream},
+    UsageShape,
+    endpoint::{Parts, Rendered, event, wants_stream},
+    output::{Counts, Output},
 };
 
 const ID: &str = "msg_fake0001";
 
-/// Renders `answer` to the messages request `asked`.
-pub(super) fn render(asked: &Value, answer: &Answer) -> Rendered {
+/// Renders `output` to the messages request `asked`.
+pub(super) fn render(asked: &Value, output: &Output) -> Rendered {
     if wants_stream(asked) {
-        stream(asked, answer)
+        stream(asked, output)
     } else {
-        Rendered::json(&whole(asked, answer))
+        Rendered::json(&whole(asked, output))
     }
 }
 
-fn whole(asked: &Value, answer: &Answer) -> Value {
-    let mut body = message(asked, &blocks(answer));
-    body["stop_reason"] = stop_reason(answer).into();
-    match answer.usage.shape {
+fn whole(asked: &Value, output: &Output) -> Value {
+    let mut body = message(asked, &blocks(output));
+    body["stop_reason"] = stop_reason(output).into();
+    match output.shape {
         UsageShape::Missing => {}
         UsageShape::Null => body["usage"] = Value::Null,
-        _ => body["usage"] = usage(answer.counts(), answer.counts().output),
+        _ => body["usage"] = usage(output.counts(), output.counts().output),
     }
     body
 }
 
-fn stream(asked: &Value, answer: &Answer) -> Rendered {
-    let mut parts = vec![event(&start(asked, answer))];
+fn stream(asked: &Value, output: &Output) -> Rendered {
+    let mut parts = Parts::default();
+    parts.push(event(&start(asked, output)));
     let mut said = 0;
-    for (index, block) in blocks(answer).into_iter().enumerate() {
-        let (empty, deltas) = pieces(&block, answer);
+    for (index, block) in blocks(output).into_iter().enumerate() {
+        let (empty, deltas) = pieces(&block, output);
         parts.push(event(
             &json!({ "type": "content_block_start", "index": index, "content_block": empty }),
         ));
         if index == 0 {
             parts.push(event(&json!({ "type": "ping" })));
         }
-        for delta in deltas {
+        for (delta, tokens) in deltas {
             said += 1;
-            parts.push(event(
-                &json!({ "type": "content_block_delta", "index": index, "delta": delta }),
-            ));
-            if answer.usage.shape == UsageShape::Cumulative {
+            parts.push_tokens(
+                event(&json!({ "type": "content_block_delta", "index": index, "delta": delta })),
+                tokens,
+            );
+            if output.shape == UsageShape::Cumulative {
                 parts.push(event(&json!({
                     "type": "message_delta",
                     "delta": { "stop_reason": null, "stop_sequence": null },
@@ -60,30 +62,30 @@ fn stream(asked: &Value, answer: &Answer) -> Rendered {
         ));
     }
     let terminal = parts.len();
-    parts.extend(ending(answer));
-    Rendered::events(parts, terminal)
+    parts.extend(ending(output));
+    Rendered::events(parts, terminal, output.produced.reasoning)
 }
 
-fn start(asked: &Value, answer: &Answer) -> Value {
+fn start(asked: &Value, output: &Output) -> Value {
     let mut message = message(asked, &[]);
-    match answer.usage.shape {
+    match output.shape {
         UsageShape::Missing => {}
         UsageShape::Null => message["usage"] = Value::Null,
         // A provider that puts its report last has nothing to say at the start.
         UsageShape::AfterDone => message["usage"] = usage(Counts::default(), 0),
-        _ => message["usage"] = usage(answer.counts(), answer.counts().output.min(1)),
+        _ => message["usage"] = usage(output.counts(), output.counts().output.min(1)),
     }
     json!({ "type": "message_start", "message": message })
 }
 
 /// `message_delta` with the usage, where the shape puts it, and `message_stop`.
-fn ending(answer: &Answer) -> Vec<Bytes> {
-    let counts = answer.counts();
+fn ending(output: &Output) -> Vec<Bytes> {
+    let counts = output.counts();
     let stop = event(&json!({ "type": "message_stop" }));
     let delta = |usage: Option<Value>| {
         let mut delta = json!({
             "type": "message_delta",
-            "delta": { "stop_reason": stop_reason(answer), "stop_sequence": null },
+            "delta": { "stop_reason": stop_reason(output), "stop_sequence": null },
         });
         if let Some(usage) = usage {
             delta["usage"] = usage;
@@ -91,7 +93,7 @@ fn ending(answer: &Answer) -> Vec<Bytes> {
         event(&delta)
     };
     let report = Some(json!({ "output_tokens": counts.output }));
-    match answer.usage.shape {
+    match output.shape {
         UsageShape::Missing => vec![delta(None), stop],
         UsageShape::Null => vec![delta(Some(Value::Null)), stop],
         UsageShape::Twice => vec![delta(report.clone()), delta(report), stop],
@@ -115,13 +117,13 @@ fn message(asked: &Value, content: &[Value]) -> Value {
 }
 
 /// Whole content blocks, in order.
-fn blocks(answer: &Answer) -> Vec<Value> {
-    let thinking = answer.thinking.iter().map(|thinking| {
+fn blocks(output: &Output) -> Vec<Value> {
+    let thinking = output.thinking.iter().map(|thinking| {
         json!({ "type": "thinking", "thinking": thinking.text, "signature": thinking.signature })
     });
-    let text = answer.said().concat();
+    let text = output.said.concat();
     let text = (!text.is_empty()).then(|| json!({ "type": "text", "text": text }));
-    let calls = answer.tool_calls.iter().enumerate().map(|(index, call)| {
+    let calls = output.tool_calls.iter().enumerate().map(|(index, call)| {
         json!({
             "type": "tool_use",
             "id": format!("toolu_fake{index:04}"),
@@ -132,37 +134,50 @@ fn blocks(answer: &Answer) -> Vec<Value> {
     thinking.chain(text).chain(calls).collect()
 }
 
-/// A block as it starts, and the deltas that fill it.
-fn pieces(block: &Value, answer: &Answer) -> (Value, Vec<Value>) {
+/// A block as it starts, and the deltas that fill it with the tokens produced for each.
+fn pieces(block: &Value, output: &Output) -> (Value, Vec<(Value, u64)>) {
     let mut empty = block.clone();
     let deltas = match block["type"].as_str() {
         Some("thinking") => {
             empty["thinking"] = "".into();
             empty["signature"] = "".into();
             vec![
-                json!({ "type": "thinking_delta", "thinking": block["thinking"] }),
-                json!({ "type": "signature_delta", "signature": block["signature"] }),
+                (
+                    json!({ "type": "thinking_delta", "thinking": block["thinking"] }),
+                    0,
+                ),
+                (
+                    json!({ "type": "signature_delta", "signature": block["signature"] }),
+                    0,
+                ),
             ]
         }
         Some("tool_use") => {
             empty["input"] = json!({});
             let input = block["input"].to_string();
             let (left, right) = input.split_at(input.floor_char_boundary(input.len() / 2));
-            ["", left, right]
-                .map(|part| json!({ "type": "input_json_delta", "partial_json": part }))
+            [("", 1), (left, 0), (right, 0)]
+                .map(|(part, tokens)| {
+                    (
+                        json!({ "type": "input_json_delta", "partial_json": part }),
+                        tokens,
+                    )
+                })
                 .into()
         }
         _ => {
             empty["text"] = "".into();
-            let delta = |token| json!({ "type": "text_delta", "text": token });
-            answer.said().into_iter().map(delta).collect()
+            let delta = |token: &String| (json!({ "type": "text_delta", "text": token }), 1);
+            output.said.iter().map(delta).collect()
         }
     };
     (empty, deltas)
 }
 
-fn stop_reason(answer: &Answer) -> &'static str {
-    if answer.tool_calls.is_empty() {
+fn stop_reason(output: &Output) -> &'static str {
+    if output.is_cut_short {
+        "max_tokens"
+    } else if output.tool_calls.is_empty() {
         "end_turn"
     } else {
         "tool_use"

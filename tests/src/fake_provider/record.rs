@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{sync::watch, time::Instant};
 
+use super::bill::Meter;
+
 /// One request and the state of its answer, as a snapshot.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -102,7 +104,12 @@ impl Records {
     }
 
     pub(super) fn snapshot(&self) -> Vec<Exchange> {
-        self.exchanges.lock().clone()
+        self.look(<[Exchange]>::to_vec)
+    }
+
+    /// Looks at the exchanges where they are.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&[Exchange]) -> T) -> T {
+        look(&self.exchanges.lock())
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
@@ -119,6 +126,7 @@ impl Records {
             exchanges: Arc::clone(&self.exchanges),
             changed: Arc::clone(&self.changed),
             index,
+            meter: None,
         };
         recording.signal();
         recording
@@ -150,12 +158,14 @@ impl Records {
     }
 }
 
-/// The open record of one request. Dropped before [`Self::end`], it says that the peer closed.
+/// The open record of one request, and what it costs. Dropped before [`Self::end`], it says that the peer closed.
 #[derive(Debug)]
 pub(super) struct Recording {
     exchanges: Arc<Mutex<Vec<Exchange>>>,
     changed: Arc<watch::Sender<u64>>,
     index: usize,
+    /// There while an answer is being produced whose tokens are charged.
+    meter: Option<Meter>,
 }
 
 impl Recording {
@@ -174,8 +184,27 @@ impl Recording {
         self.update(|exchange| exchange.sent.push(part));
     }
 
-    /// The first end counts.
-    pub(super) fn end(&self, end: End) {
+    /// Counts what is produced from now on.
+    pub(super) fn meter(&mut self, meter: Meter) {
+        self.meter = Some(meter);
+    }
+
+    pub(super) fn produce(&mut self, tokens: u64) {
+        if let Some(meter) = &mut self.meter {
+            meter.produce(tokens);
+        }
+    }
+
+    /// Charges the whole answer, durably.
+    pub(super) async fn charge(&mut self) {
+        if let Some(meter) = self.meter.take() {
+            meter.close().await;
+        }
+    }
+
+    /// The first end counts. Whoever sees it finds the call on the bill.
+    pub(super) fn end(&mut self, end: End) {
+        self.meter = None;
         self.update(|exchange| {
             exchange.end.get_or_insert(end);
         });

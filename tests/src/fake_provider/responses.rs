@@ -1,40 +1,39 @@
 //! OpenAI responses, streamed and whole.
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, UsageShape,
-    answer::Counts,
-    endpoint::{Rendered, event, wants_stream},
+    UsageShape,
+    endpoint::{Parts, Rendered, event, wants_stream},
+    output::{Counts, Output},
 };
 
 const ID: &str = "resp_fake0001";
 
-/// Renders `answer` to the responses request `asked`.
-pub(super) fn render(asked: &Value, answer: &Answer) -> Rendered {
-    let completed = whole(asked, answer);
+/// Renders `output` to the responses request `asked`.
+pub(super) fn render(asked: &Value, output: &Output) -> Rendered {
+    let completed = whole(asked, output);
     if wants_stream(asked) {
-        stream(answer, &completed)
+        stream(output, &completed)
     } else {
         Rendered::json(&completed)
     }
 }
 
-fn whole(asked: &Value, answer: &Answer) -> Value {
+fn whole(asked: &Value, output: &Output) -> Value {
     let mut body = json!({
         "id": ID,
         "object": "response",
         "created_at": 1_767_225_600,
-        "status": "completed",
+        "status": status(output),
         "background": false,
         "error": null,
-        "incomplete_details": null,
+        "incomplete_details": output.is_cut_short.then(|| json!({ "reason": "max_output_tokens" })),
         "instructions": asked["instructions"],
-        "max_output_tokens": null,
+        "max_output_tokens": asked["max_output_tokens"],
         "metadata": {},
         "model": asked["model"],
-        "output": items(answer),
+        "output": items(output),
         "parallel_tool_calls": true,
         "previous_response_id": null,
         "temperature": 1.0,
@@ -44,28 +43,41 @@ fn whole(asked: &Value, answer: &Answer) -> Value {
         "top_p": 1.0,
         "truncation": "disabled",
     });
-    match answer.usage.shape {
+    match output.shape {
         UsageShape::Missing => {}
         UsageShape::Null => body["usage"] = Value::Null,
-        _ => body["usage"] = usage(answer.counts()),
+        _ => body["usage"] = usage(output.counts()),
     }
     body
+}
+
+/// How the response ends.
+fn status(output: &Output) -> &'static str {
+    if output.is_cut_short {
+        "incomplete"
+    } else {
+        "completed"
+    }
 }
 
 /// The growing event list; each event gets the next sequence number.
 #[derive(Default)]
 struct Events {
-    parts: Vec<Bytes>,
+    parts: Parts,
 }
 
 impl Events {
-    fn push(&mut self, mut value: Value) {
+    fn push(&mut self, value: Value) {
+        self.push_tokens(value, 0);
+    }
+
+    fn push_tokens(&mut self, mut value: Value, tokens: u64) {
         value["sequence_number"] = self.parts.len().into();
-        self.parts.push(event(&value));
+        self.parts.push_tokens(event(&value), tokens);
     }
 }
 
-fn stream(answer: &Answer, completed: &Value) -> Rendered {
+fn stream(output: &Output, completed: &Value) -> Rendered {
     let mut events = Events::default();
     let mut begun = completed.clone();
     begun["status"] = "in_progress".into();
@@ -74,17 +86,17 @@ fn stream(answer: &Answer, completed: &Value) -> Rendered {
     events.push(json!({ "type": "response.created", "response": begun }));
     events.push(json!({ "type": "response.in_progress", "response": begun }));
     let mut said = 0;
-    for (index, item) in items(answer).into_iter().enumerate() {
+    for (index, item) in items(output).into_iter().enumerate() {
         match item["type"].as_str() {
-            Some("message") => message(&mut events, index, &item, answer),
+            Some("message") => message(&mut events, index, &item, output),
             Some("function_call") => function_call(&mut events, index, &item),
             _ => around(&mut events, index, &item, &item, |_| {}),
         }
-        if answer.usage.shape == UsageShape::Cumulative {
+        if output.shape == UsageShape::Cumulative {
             said += 1;
             begun["usage"] = usage(Counts {
                 output: said,
-                ..answer.counts()
+                ..output.counts()
             });
             events.push(json!({ "type": "response.in_progress", "response": begun }));
         }
@@ -95,20 +107,20 @@ fn stream(answer: &Answer, completed: &Value) -> Rendered {
         silent["usage"] = Value::Null;
         silent
     };
-    let ends = match answer.usage.shape {
+    let ends = match output.shape {
         UsageShape::Twice => vec![completed, completed],
         UsageShape::AfterDone => vec![&silent, completed],
         _ => vec![completed],
     };
     for end in ends {
-        events.push(json!({ "type": "response.completed", "response": end }));
+        events.push(json!({ "type": format!("response.{}", status(output)), "response": end }));
     }
-    Rendered::events(events.parts, terminal)
+    Rendered::events(events.parts, terminal, output.produced.reasoning)
 }
 
 /// Whole output items, in order.
-fn items(answer: &Answer) -> Vec<Value> {
-    let reasoning = answer.thinking.iter().map(|thinking| {
+fn items(output: &Output) -> Vec<Value> {
+    let reasoning = output.thinking.iter().map(|thinking| {
         json!({
             "id": "rs_fake0001",
             "type": "reasoning",
@@ -116,7 +128,7 @@ fn items(answer: &Answer) -> Vec<Value> {
             "encrypted_content": thinking.signature,
         })
     });
-    let text = answer.said().concat();
+    let text = output.said.concat();
     let message = (!text.is_empty()).then(|| {
         json!({
             "id": "msg_fake0001",
@@ -126,7 +138,7 @@ fn items(answer: &Answer) -> Vec<Value> {
             "content": [text_part(&text)],
         })
     });
-    let calls = answer.tool_calls.iter().enumerate().map(|(index, call)| {
+    let calls = output.tool_calls.iter().enumerate().map(|(index, call)| {
         json!({
             "id": format!("fc_fake{index:04}"),
             "type": "function_call",
@@ -143,7 +155,7 @@ fn text_part(text: &str) -> Value {
     json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
 }
 
-fn message(events: &mut Events, index: usize, item: &Value, answer: &Answer) {
+fn message(events: &mut Events, index: usize, item: &Value, output: &Output) {
     let mut empty = item.clone();
     empty["status"] = "in_progress".into();
     empty["content"] = json!([]);
@@ -155,10 +167,10 @@ fn message(events: &mut Events, index: usize, item: &Value, answer: &Answer) {
             event
         };
         events.push(with("response.content_part.added", "part", text_part("")));
-        for token in answer.said() {
-            let mut delta = with("response.output_text.delta", "delta", token.into());
+        for token in &output.said {
+            let mut delta = with("response.output_text.delta", "delta", token.as_str().into());
             delta["logprobs"] = json!([]);
-            events.push(delta);
+            events.push_tokens(delta, 1);
         }
         let part = &item["content"][0];
         let mut done = with("response.output_text.done", "text", part["text"].clone());
@@ -175,13 +187,14 @@ fn function_call(events: &mut Events, index: usize, item: &Value) {
     around(events, index, &empty, item, |events| {
         let arguments = item["arguments"].as_str().unwrap_or_default();
         let (left, right) = arguments.split_at(arguments.floor_char_boundary(arguments.len() / 2));
-        for half in [left, right] {
-            events.push(json!({
+        for (half, tokens) in [(left, 1), (right, 0)] {
+            let delta = json!({
                 "type": "response.function_call_arguments.delta",
                 "item_id": item["id"],
                 "output_index": index,
                 "delta": half,
-            }));
+            });
+            events.push_tokens(delta, tokens);
         }
         events.push(json!({
             "type": "response.function_call_arguments.done",

@@ -21,6 +21,8 @@ pub struct Script {
     pub head_delay_ms: u64,
     /// Milliseconds before each event (or other part) of the body: 10 is a hundred tokens per second.
     pub event_delay_ms: u64,
+    /// Milliseconds that the model takes for each output token: before its event when streamed, else before the whole answer.
+    pub token_delay_ms: u64,
     /// Status; by default 200, and 404 for an unknown path. From 400 on the default body is an error of the protocol.
     pub status: Option<u16>,
     /// Header fields in place of the usual ones of the same name, or beside them.
@@ -188,6 +190,10 @@ impl Script {
     pub(super) fn event_delay(&self) -> Duration {
         Duration::from_millis(self.event_delay_ms)
     }
+
+    pub(super) fn token_delay(&self) -> Duration {
+        Duration::from_millis(self.token_delay_ms)
+    }
 }
 
 /// Holds the parts of a body back until the test releases them. Clones share the count.
@@ -222,36 +228,29 @@ impl Gate {
     }
 }
 
-/// A script for every request that it matches.
+type Choice = dyn Fn(&Exchange) -> Option<Script> + Send + Sync;
+
+/// Gives some requests a script.
 pub(super) struct Rule {
-    matches: Box<dyn Fn(&Exchange) -> bool + Send + Sync>,
-    script: Script,
+    choose: Box<Choice>,
 }
 
 impl Rule {
     pub(super) fn new(
-        matches: impl Fn(&Exchange) -> bool + Send + Sync + 'static,
-        script: Script,
+        choose: impl Fn(&Exchange) -> Option<Script> + Send + Sync + 'static,
     ) -> Self {
         Self {
-            matches: Box::new(matches),
-            script,
+            choose: Box::new(choose),
         }
     }
 
-    pub(super) fn matches(&self, exchange: &Exchange) -> bool {
-        (self.matches)(exchange)
-    }
-
-    pub(super) fn script(&self) -> Script {
-        self.script.clone()
+    pub(super) fn script(&self, exchange: &Exchange) -> Option<Script> {
+        (self.choose)(exchange)
     }
 }
 
 impl std::fmt::Debug for Rule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rule")
-            .field("script", &self.script)
-            .finish_non_exhaustive()
+        f.debug_struct("Rule").finish_non_exhaustive()
     }
 }

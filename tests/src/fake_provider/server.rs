@@ -10,13 +10,15 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     Encoding, Exchange, Payload, Script, Shared,
+    bill::Meter,
     body::{self, AnswerBody, Plan},
     endpoint::{Endpoint, Rendered},
+    output::Output,
     record::Recording,
     socket::{ResetSwitch, Socket},
 };
@@ -81,8 +83,11 @@ async fn handle(
             ..Script::default()
         },
     };
-    tokio::time::sleep(script.head_delay()).await;
-    Ok(respond(&script, &exchange, recording, reset).await)
+    let delay = script.head_delay();
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    Ok(respond(&shared, &script, &exchange, recording, reset).await)
 }
 
 /// A fault here is the test's own: a script that does not parse, or a log that cannot be written.
@@ -111,15 +116,25 @@ async fn receive(mut body: Incoming, recording: &Recording) {
 }
 
 async fn respond(
+    shared: &Shared,
     script: &Script,
     exchange: &Exchange,
-    recording: Recording,
+    mut recording: Recording,
     reset: ResetSwitch,
 ) -> Response<AnswerBody> {
-    let usual = Endpoint::of(exchange).status();
-    let status = script.status.map_or(Ok(usual), StatusCode::from_u16);
+    let endpoint = Endpoint::of(exchange);
+    let status = script
+        .status
+        .map_or(Ok(endpoint.status()), StatusCode::from_u16);
     let status = status.expect("a script's status");
-    let rendered = render(script, exchange, status);
+    let asked = exchange.json();
+    let output = Output::new(&asked, &script.answer);
+    let is_error = status.as_u16() >= 400;
+    let bill = shared.bill.lock().clone();
+    if let Some(bill) = bill.filter(|_| endpoint.is_billed() && !is_error) {
+        recording.meter(Meter::new(bill, exchange, &asked, endpoint, &output));
+    }
+    let rendered = render(script, exchange, &asked, &output, status);
     let mut parts = rendered.parts;
     let mut headers = HeaderMap::new();
     headers.insert(
@@ -134,6 +149,13 @@ async fn respond(
     let streams = headers[header::CONTENT_TYPE]
         .as_bytes()
         .starts_with(b"text/event-stream");
+    if !streams {
+        if endpoint.is_generating() && !is_error {
+            // A whole answer begins when the model has come to its end.
+            body::pace(&mut recording, output.produced.output, script.token_delay()).await;
+        }
+        recording.charge().await;
+    }
     if !streams && !headers.contains_key(header::CONTENT_LENGTH) {
         // The length of the whole body, so that a cut shows as an incomplete one.
         let length = parts.iter().map(Bytes::len).sum::<usize>();
@@ -142,8 +164,11 @@ async fn respond(
     let (parts, ending) = body::cut(parts, rendered.terminal, script.cut);
     let plan = Plan {
         parts: parts.into(),
+        before_end: rendered.terminal,
+        tokens: rendered.tokens.into(),
         ending,
         delay: script.event_delay(),
+        token_delay: script.token_delay(),
         gate: script.gate.clone(),
         reset,
     };
@@ -173,12 +198,18 @@ fn replace(headers: &mut HeaderMap, given: &[(String, String)]) {
     }
 }
 
-fn render(script: &Script, exchange: &Exchange, status: StatusCode) -> Rendered {
+fn render(
+    script: &Script,
+    exchange: &Exchange,
+    asked: &Value,
+    output: &Output,
+    status: StatusCode,
+) -> Rendered {
     let endpoint = Endpoint::of(exchange);
     let mut rendered = if status.as_u16() >= 400 {
         endpoint.error(status)
     } else {
-        endpoint.render(exchange, &script.answer)
+        endpoint.render(exchange, asked, output)
     };
     let Some(payload) = &script.body else {
         return rendered;
@@ -189,6 +220,7 @@ fn render(script: &Script, exchange: &Exchange, status: StatusCode) -> Rendered 
         Payload::Bytes(parts) => parts.clone(),
         Payload::Json(body) => return Rendered::json(body),
     };
+    rendered.tokens.clear();
     rendered.terminal = rendered.parts.len();
     rendered
 }

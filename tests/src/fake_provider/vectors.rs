@@ -9,10 +9,7 @@ const DIMENSIONS: usize = 8;
 
 /// Renders the answer to the embeddings request `asked`; floats, or base64 of little-endian `f32` when asked for.
 pub(super) fn render(asked: &Value) -> Rendered {
-    let inputs = match &asked["input"] {
-        Value::Array(inputs) if inputs.iter().all(|i| !i.is_number()) => inputs.clone(),
-        one => vec![one.clone()],
-    };
+    let inputs = inputs(asked);
     let base64 = asked["encoding_format"] == "base64";
     let data: Vec<Value> = inputs
         .iter()
@@ -34,13 +31,26 @@ pub(super) fn render(asked: &Value) -> Rendered {
             json!({ "object": "embedding", "index": index, "embedding": embedding })
         })
         .collect();
-    let tokens: usize = inputs.iter().map(|input| input.to_string().len() / 4).sum();
+    let tokens = tokens(asked);
     Rendered::json(&json!({
         "object": "list",
         "data": data,
         "model": asked["model"],
         "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
     }))
+}
+
+/// Tokens of the request `asked`: a fourth of each input's bytes.
+pub(super) fn tokens(asked: &Value) -> u64 {
+    let bytes = |input: &Value| input.to_string().len() as u64;
+    inputs(asked).iter().map(|input| bytes(input) / 4).sum()
+}
+
+fn inputs(asked: &Value) -> Vec<Value> {
+    match &asked["input"] {
+        Value::Array(inputs) if inputs.iter().all(|i| !i.is_number()) => inputs.clone(),
+        one => vec![one.clone()],
+    }
 }
 
 /// A unit vector; the components are sums of the bytes at each eighth place.

@@ -7,7 +7,7 @@ use tokio::process;
 /// Names another gateway binary than the one beside the tests.
 const OVERRIDE: &str = "SKINFLINT_BIN";
 
-/// Path of the gateway binary: `target/PROFILE/skinflint`, beside the folder of the running test.
+/// Path of the gateway binary: `target/PROFILE/skinflint`, where the running program was built.
 pub(super) fn skinflint() -> PathBuf {
     let path = std::env::var_os(OVERRIDE).map_or_else(|| beside_tests("skinflint"), PathBuf::from);
     assert!(
@@ -18,13 +18,14 @@ pub(super) fn skinflint() -> PathBuf {
     path
 }
 
-/// The test executable lies in `target/PROFILE/deps`.
+/// A test lies in `target/PROFILE/deps`, another program in `target/PROFILE`.
 fn beside_tests(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the path of the running test");
-    let profile = test
-        .ancestors()
-        .nth(2)
-        .expect("a test lies in target/PROFILE/deps");
+    let program = std::env::current_exe().expect("the path of the running program");
+    let folder = program.parent().expect("a program lies in a folder");
+    let profile = match folder.parent() {
+        Some(profile) if folder.ends_with("deps") => profile,
+        _ => folder,
+    };
     profile.join(name)
 }
 
@@ -56,8 +57,18 @@ impl Command {
     /// # Panics
     /// If it cannot be started.
     pub async fn run(directory: &Path, arguments: &[&str]) -> Self {
+        Self::run_in(directory, &[], arguments).await
+    }
+
+    /// The same with these environment variables.
+    pub(super) async fn run_in(
+        directory: &Path,
+        environment: &[(String, String)],
+        arguments: &[&str],
+    ) -> Self {
         let mut command = hermetic(directory);
         let output = command
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(arguments)
             .output()
             .await

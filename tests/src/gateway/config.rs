@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write, path::PathBuf, sync::Once};
 
 use tempfile::TempDir;
 
-use super::{Gateway, binary};
+use super::{
+    Gateway,
+    process::{Place, Process},
+};
 use crate::FakeProvider;
 
 /// Environment variables of the upstreams' keys, and canaries as their values: they must reach the provider and nothing else.
@@ -12,6 +15,9 @@ pub(crate) const UPSTREAM_KEYS: [(&str, &str); 2] = [
     ("FAKE_OPENAI_KEY", "canary-openai-upstream-key"),
     ("FAKE_ANTHROPIC_KEY", "canary-anthropic-upstream-key"),
 ];
+
+/// Dollars per million tokens of input and output for the tests' own models, which no price table knows.
+const WORST_PRICE: (&str, &str) = ("1.00", "2.00");
 
 #[derive(Debug)]
 struct Upstream {
@@ -29,20 +35,27 @@ pub struct GatewayBuilder {
     fields: BTreeMap<String, BTreeMap<String, String>>,
     upstreams: Vec<Upstream>,
     models: Vec<(String, String, Option<String>)>,
+    /// Sections of the test's own.
+    appended: String,
     arguments: Vec<String>,
     files: Vec<(PathBuf, Vec<u8>)>,
     environment: Vec<(String, String)>,
+    /// Nothing is added to requests and answers that only serves accounting.
+    plain: bool,
     providers: Vec<FakeProvider>,
     root_certificate: Option<Vec<u8>>,
 }
 
 impl GatewayBuilder {
-    /// Both listeners on port 0, no local model, no upstream.
+    /// Both listeners on port 0, no local model, no upstream; models without a price cost $1.00 a million tokens of input and
+    /// $2.00 of output. The ledger, when nothing else is said, is in the gateway's folder: its home, [`Gateway::ledger`].
     pub fn new() -> Self {
+        let (input, output) = WORST_PRICE;
         let mut builder = Self::default()
             .field("listen", "calls", "\"127.0.0.1:0\"")
             .field("listen", "admin", "\"127.0.0.1:0\"")
-            .field("local", "enabled", "false");
+            .field("local", "enabled", "false")
+            .worst_price(input, output);
         builder.environment = UPSTREAM_KEYS
             .map(|(name, key)| (name.into(), key.into()))
             .into();
@@ -66,6 +79,36 @@ impl GatewayBuilder {
     /// Sets a field of `[timeouts]`, for example to `1s`.
     pub fn timeout(self, name: &str, value: &str) -> Self {
         self.field("timeouts", name, &format!("{value:?}"))
+    }
+
+    /// Sets what models without a price cost, in dollars per million tokens.
+    pub fn worst_price(self, input: &str, output: &str) -> Self {
+        self.field("prices.unknown", "input", &format!("{input:?}"))
+            .field("prices.unknown", "output", &format!("{output:?}"))
+    }
+
+    /// Leaves models without a price unknown.
+    pub fn without_prices(mut self) -> Self {
+        self.fields.remove("prices.unknown");
+        self
+    }
+
+    /// Has nothing added to requests and answers that only serves accounting, so that bytes can be compared.
+    pub fn plain(mut self) -> Self {
+        self.plain = true;
+        self.field("listen", "cost_comments", "false")
+    }
+
+    /// Keeps the ledger in the Postgres database at `url`.
+    pub fn postgres(self, url: &str) -> Self {
+        self.field("ledger", "url_env", "\"LEDGER_URL\"")
+            .env("LEDGER_URL", url)
+    }
+
+    /// Counts budgets in the Redis at `url`.
+    pub fn redis(self, url: &str) -> Self {
+        self.field("counters", "redis_url_env", "\"COUNTERS_URL\"")
+            .env("COUNTERS_URL", url)
     }
 
     /// Points the usual upstreams and models at `url`; see [`Gateway::builder`].
@@ -111,6 +154,13 @@ impl GatewayBuilder {
     pub fn model(mut self, name: &str, upstream: &str, rename: Option<&str>) -> Self {
         self.models
             .push((name.into(), upstream.into(), rename.map(Into::into)));
+        self
+    }
+
+    /// Adds sections at the end of `skinflint.toml` as they are.
+    pub fn append(mut self, toml: &str) -> Self {
+        self.appended.push_str(toml);
+        self.appended.push('\n');
         self
     }
 
@@ -176,6 +226,9 @@ impl GatewayBuilder {
                 text,
                 "[[upstream]]\nname = {name:?}\nprotocol = {protocol:?}\nbase_url = {url:?}\npassthrough = {passthrough:?}"
             );
+            if self.plain {
+                text.push_str("ask_usage = false\n");
+            }
             if upstream.has_key {
                 let _ = writeln!(
                     text,
@@ -190,6 +243,7 @@ impl GatewayBuilder {
                 let _ = writeln!(text, "rename = {rename:?}");
             }
         }
+        text.push_str(&self.appended);
         text
     }
 
@@ -217,19 +271,19 @@ impl GatewayBuilder {
     /// # Panics
     /// If it does not come up; its log is in the text.
     pub async fn start(self) -> Gateway {
-        let directory = self.write();
-        let mut command = binary::hermetic(directory.path());
-        command
-            .args(["serve", "--config", "skinflint.toml"])
-            .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let scheme = if self.root_certificate.is_some() {
             "https"
         } else {
             "http"
         };
+        let place = Place {
+            directory: self.write(),
+            arguments: self.arguments,
+            environment: self.environment,
+        };
+        let process = Process::start(&place).await;
         let client = client(self.root_certificate.as_deref());
-        Gateway::spawn(command, directory, scheme, self.providers, client).await
+        Gateway::new(process, place, scheme, self.providers, client)
     }
 }
 

@@ -60,6 +60,10 @@ impl Accounting {
     async fn grant(&self, candidate: &mut Candidate<'_>) -> Result<Granted, Denied> {
         // One for all attempts; the ledger finds it again by the request.
         let id = ReservationId(candidate.call.call.receipt.id().uuid().as_u128());
+        if candidate.names_input {
+            let own = candidate.quote.extent.input_tokens;
+            candidate.quote.extent.input_tokens = self.referred(candidate, own).await;
+        }
         let ask = candidate.ask(false)?;
         match self.reserve(candidate, id, ask).await {
             Ok(grant) => return Ok(candidate.granted(id, grant)),

@@ -1,6 +1,6 @@
 //! Telling the operator that money goes faster than it should.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -38,6 +38,9 @@ struct Alert {
     tenant: TenantId,
     text: String,
 }
+
+/// A webhook that is down must not keep the gateway from stopping.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
 
 // === impl Alerts ===
 
@@ -121,9 +124,20 @@ impl Inner {
             "tenant": alert.tenant.as_str(),
             "key": alert.key,
         });
-        if let Err(error) = webhook.post(Bytes::from(body.to_string())).await {
-            tracing::error!(%error, key = alert.key, "an alert did not reach the webhook");
+        tokio::select! {
+            sent = webhook.post(Bytes::from(body.to_string())) => if let Err(error) = sent {
+                tracing::error!(%error, key = alert.key, "an alert did not reach the webhook");
+            },
+            () = self.stopping() => {
+                tracing::error!(key = alert.key, "stopped before an alert had reached the webhook");
+            }
         }
+    }
+
+    /// Waits until the gateway stops, and a moment longer.
+    async fn stopping(&self) {
+        self.tasks.draining().await;
+        tokio::time::sleep(STOP_WITHIN).await;
     }
 }
 
@@ -147,8 +161,9 @@ impl Alert {
             kind: "budget",
             tenant: tenant.clone(),
             text: format!(
-                "Tenant {tenant}: budget `{}` ({scope} per {window}) has reached {share} of its limit: {spent_after} of {cap} USD spent",
-                budget.name
+                "Tenant {tenant}: budget `{}` ({scope} per {window}) has reached {} of its limit: {spent_after} of {cap} USD spent",
+                budget.name,
+                percent(share)
             ),
         }
     }
@@ -171,5 +186,26 @@ impl Alert {
                 anomaly.spent, anomaly.usual
             ),
         }
+    }
+}
+
+/// A share as people say it.
+fn percent(share: Share) -> String {
+    const HUNDREDTH: u32 = 10_000;
+    let (whole, rest) = (share.get() / HUNDREDTH, share.get() % HUNDREDTH);
+    let exact = format!("{whole}.{rest:04}");
+    let short = exact.trim_end_matches('0').trim_end_matches('.');
+    format!("{short}%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_told_in_percent() {
+        let told = [500_000, 1_000_000, 10_000_000, 955_000, 1]
+            .map(|millionths| percent(Share::millionths(millionths)));
+        assert_eq!(told, ["50%", "100%", "1000%", "95.5%", "0.0001%"]);
     }
 }

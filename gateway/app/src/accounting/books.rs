@@ -8,7 +8,9 @@ use std::{
 
 use secrecy::ExposeSecret;
 use skinflint_budget::{Budgets, ConnectError, RedisConfig, Watch};
-use skinflint_ledger::{Config, Durability, Ledger, OpenError, PostgresUrl, Recovered, Store};
+use skinflint_ledger::{
+    Config, Durability, Ledger, LedgerError, OpenError, PostgresUrl, Recovered, Store,
+};
 use skinflint_policies::{self as policies, Counters, LedgerFile, LedgerSettings, LedgerStore};
 
 use tokio::time::timeout;
@@ -52,6 +54,9 @@ pub enum BooksError {
     /// The ledger cannot be opened.
     #[error("cannot open the ledger: {0}")]
     Ledger(#[from] OpenError),
+    /// The ledger does not say which one it is.
+    #[error("cannot read the ledger: {0}")]
+    Identity(#[from] LedgerError),
     /// The counters cannot be used.
     #[error("cannot count budgets in Redis: {0}")]
     Counters(#[from] ConnectError),
@@ -67,7 +72,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(15);
 impl OpenLedger {
     /// Opens it, and settles what a process that died had left open. `data` is the user's data folder.
     pub(super) async fn open(settings: &LedgerSettings, data: &Path) -> Result<Self, BooksError> {
-        let config = config(settings, data)?;
+        let config = config(settings, data);
+        make_folder(&config.store)?;
         let (ledger, writer, recovered) = Ledger::open(config, clock::unix_millis()).await?;
         let writers = Drain::default();
         writers.spawn(async move {
@@ -99,6 +105,7 @@ impl OpenLedger {
             Counters::Redis { url, when_down } => {
                 let config = RedisConfig {
                     url: url.expose_secret().to_owned(),
+                    ledger: ledger.reader().identity().await?,
                     // Told from itself before a restart, too.
                     node: format!("{}-{}", settings.node, Uuid::now_v7().simple()),
                     when_down: down(*when_down),
@@ -146,30 +153,23 @@ impl Books {
     }
 }
 
-/// Where the ledger's rows are. Makes the folder of a file.
-pub(crate) fn store(settings: &LedgerSettings, data: &Path) -> Result<Store, BooksError> {
-    Ok(match &settings.store {
+/// Where the ledger's rows are.
+pub(crate) fn store(settings: &LedgerSettings, data: &Path) -> Store {
+    match &settings.store {
         LedgerStore::Postgres(url) => Store::Postgres {
             url: PostgresUrl::new(url.expose_secret()),
         },
-        LedgerStore::Sqlite { file, .. } => {
-            let path = match file {
+        LedgerStore::Sqlite { file, .. } => Store::Sqlite {
+            path: match file {
                 LedgerFile::DataFolder => data.join("ledger.db"),
                 LedgerFile::At(path) => path.clone(),
-            };
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).map_err(|source| BooksError::Folder {
-                    folder: folder.to_owned(),
-                    source,
-                })?;
-            }
-            Store::Sqlite { path }
-        }
-    })
+            },
+        },
+    }
 }
 
 /// The ledger's own form of its settings.
-pub(crate) fn config(settings: &LedgerSettings, data: &Path) -> Result<Config, BooksError> {
+pub(crate) fn config(settings: &LedgerSettings, data: &Path) -> Config {
     let durability = match settings.store {
         LedgerStore::Sqlite {
             durability: policies::Durability::Power,
@@ -177,11 +177,24 @@ pub(crate) fn config(settings: &LedgerSettings, data: &Path) -> Result<Config, B
         } => Durability::Power,
         _ => Durability::Process,
     };
-    Ok(Config {
-        store: store(settings, data)?,
+    Config {
+        store: store(settings, data),
         durability,
         node: settings.node.clone(),
-    })
+    }
+}
+
+/// Makes the folder of a ledger in a file.
+fn make_folder(store: &Store) -> Result<(), BooksError> {
+    if let Store::Sqlite { path } = store
+        && let Some(folder) = path.parent()
+    {
+        std::fs::create_dir_all(folder).map_err(|source| BooksError::Folder {
+            folder: folder.to_owned(),
+            source,
+        })?;
+    }
+    Ok(())
 }
 
 fn down(when_down: policies::WhenDown) -> skinflint_budget::WhenDown {

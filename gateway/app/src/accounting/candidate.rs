@@ -7,7 +7,7 @@ use skinflint_ledger::Reservation;
 use skinflint_money::{NanoUsd, Price, Tariff};
 use skinflint_policies::{Policies, Upstream, UpstreamProtocol};
 use skinflint_protocol::{Endpoint, LimitSpelling};
-use skinflint_tokens::Encoding;
+use skinflint_tokens::{Certainty, Encoding};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -48,6 +48,8 @@ pub(super) struct Candidate<'a> {
     /// The price of the model that was asked for.
     pub(super) asked: Option<Arc<Price>>,
     pub(super) quote: Quote,
+    /// Whether some of its prompt is kept by the provider, and only named.
+    pub(super) names_input: bool,
 }
 
 /// What the budgets said.
@@ -178,6 +180,7 @@ impl<'a> Candidate<'a> {
             tariff,
             asked,
             quote,
+            names_input: input.certainty == Certainty::Unknown,
         })
     }
 
@@ -226,6 +229,7 @@ impl<'a> Candidate<'a> {
             tariff,
             asked,
             quote,
+            names_input: _,
         } = self;
         let worst = match &tariff {
             Tariff::Machine(price) => price.charge(LONGEST_LOCAL_ANSWER).unwrap_or_default(),
@@ -298,6 +302,11 @@ impl Budgeted {
             ),
         }
     }
+}
+
+/// Whether a call went to the model in this process, whose budgets are only charged.
+pub(super) fn is_local(row: &Reservation) -> bool {
+    row.upstream == LOCAL
 }
 
 /// The ledger's row of a call's first attempt, with what is likely and the most that it can cost.

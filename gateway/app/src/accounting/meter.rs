@@ -59,6 +59,11 @@ impl Meter {
         self.affordable = quote.affordable(exposed);
     }
 
+    /// The longest answer that is paid for, in tokens.
+    pub(super) const fn affordable(&self) -> u64 {
+        self.affordable
+    }
+
     /// What the stream asks for next: a step, and the least that lets it go on.
     pub(super) fn wants(&self, quote: &Quote) -> Option<(NanoUsd, NanoUsd)> {
         let now = quote.at_most(self.affordable).ok()?;

@@ -125,15 +125,20 @@ impl Open {
     /// Reasoning that does not show cannot be counted; where there may be some, such calls' usual length stands for it.
     pub(super) fn generated(&mut self, tap: &mut StreamTap) -> u64 {
         let counter = self.accounting.counter();
-        let seen = match &mut self.meter {
-            Some(meter) => meter.tokens(tap, counter),
-            None => meter::count(&tap.take_text(), &self.prompt.encoding, counter),
+        let (seen, granted) = match &mut self.meter {
+            Some(meter) => (meter.tokens(tap, counter), meter.affordable()),
+            None => {
+                let seen = meter::count(&tap.take_text(), &self.prompt.encoding, counter);
+                (seen, u64::MAX)
+            }
         };
-        let seen = seen.saturating_add(AHEAD);
+        // A stream that is ended at its budget had room for what is ahead before its last event came.
+        let granted = granted.saturating_mul(self.quote.answers).max(seen);
+        let made = seen.saturating_add(AHEAD).min(granted);
         self.at_most_asked(if self.quote.metered {
-            seen
+            made
         } else {
-            seen.max(self.quote.likely)
+            made.max(self.quote.likely)
         })
     }
 

@@ -146,7 +146,7 @@ fn limit(budget: &Budget, scope: String) -> Limit {
     }
 }
 
-fn window(window: policies::Window) -> Window {
+pub(super) fn window(window: policies::Window) -> Window {
     match window {
         policies::Window::Hour => Window::Hour,
         policies::Window::Day => Window::Day,

@@ -1,14 +1,18 @@
 //! What budgets begin with, from the ledger: after a start, for a new budget, for a task that comes back, and when their store has lost
 //! everything.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
 use skinflint_budget::{
     Ask, BudgetError, Grant, Limit, Missing, OpenCall, ReservationId, Seed, Seeding,
 };
 use skinflint_ledger::{LedgerError, Reservation};
 use skinflint_money::NanoUsd;
-use skinflint_policies::{ModelPattern, Tenant};
+use skinflint_policies::{ModelPattern, Tenant, TenantId};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Accounting, Books, candidate::Candidate, scopes};
 use crate::{clock, error::MoneyError};
@@ -28,8 +32,8 @@ impl Accounting {
         let Some(books) = self.books() else {
             return Err(BudgetError::StoreDown.into());
         };
-        let mut last = BudgetError::StoreDown;
-        for _ in 0..TRIES {
+        let mut tries = 0..TRIES;
+        loop {
             let now = clock::unix_millis();
             let reserved = books
                 .budgets
@@ -41,16 +45,18 @@ impl Accounting {
                 Err(BudgetError::StoreEmpty(missing)) => (missing, true),
                 Err(_) => return Ok(reserved?),
             };
+            let Some(_turn) = self.0.turns.take(&tenant.id, missing).await else {
+                continue;
+            };
+            if tries.next().is_none() {
+                return Ok(reserved?);
+            }
             let seeding = books.seeding(tenant, missing, is_lost).await?;
             books
                 .budgets
                 .seed(tenant.id.as_str(), now, &seeding)
                 .await?;
-            if let Err(error) = reserved {
-                last = error;
-            }
         }
-        Err(last.into())
     }
 
     /// The prompt of a call that names input which the provider keeps: what the named answer had, if that is known, and
@@ -81,6 +87,34 @@ impl Accounting {
 
 /// Where the price list does not say how long a prompt can be.
 const LARGEST_WINDOW: u64 = 2_000_000;
+
+/// Whose turn it is to read the ledger: of the thousands of calls that may miss the same accounts at once, one does it for all.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// Accounts share a turn by their hash.
+    turns: [Mutex<()>; TURNS],
+    hasher: RandomState,
+}
+
+/// Accounts that can be read at the same time; the ledger has fewer connections for reading.
+const TURNS: usize = 16;
+
+// === impl Turns ===
+
+impl Turns {
+    /// The turn, if nobody has it; none after somebody else has had it, who may have seeded the same accounts.
+    async fn take(&self, tenant: &TenantId, missing: &[Missing]) -> Option<MutexGuard<'_, ()>> {
+        let first = missing.first().map(|account| &account.scope);
+        let hash = self.hasher.hash_one((tenant.as_str(), first));
+        let place = usize::try_from(hash).unwrap_or_default() % TURNS;
+        let turn = &self.turns[place];
+        if let Ok(turn) = turn.try_lock() {
+            return Some(turn);
+        }
+        let _theirs_is_over = turn.lock().await;
+        None
+    }
+}
 
 // === impl Books ===
 

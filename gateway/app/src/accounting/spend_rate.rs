@@ -175,9 +175,13 @@ mod tests {
     }
 
     fn rates() -> (SpendRates, Stream) {
+        sensitive(6, cents(100))
+    }
+
+    fn sensitive(factor: u32, least: NanoUsd) -> (SpendRates, Stream) {
         let rates = SpendRates::new(Sensitivity {
-            factor: Share::millionths(6_000_000),
-            least: cents(100),
+            factor: Share::millionths(factor * 1_000_000),
+            least,
         });
         let stream = Stream {
             tenant: TenantId::parse("acme").unwrap(),
@@ -212,6 +216,26 @@ mod tests {
             "told in time: {}",
             told[0].spent
         );
+    }
+
+    /// The first amount at which a slot after an ordinary day is told of, in steps of ten cents.
+    fn bar(factor: u32, least: NanoUsd) -> NanoUsd {
+        let (rates, stream) = sensitive(factor, least);
+        let slot = ordinary_day(&rates, &stream);
+        loop {
+            if let Some(anomaly) = rates.spent(&stream, slot * SLOT_MS, cents(10)) {
+                return anomaly.spent;
+            }
+        }
+    }
+
+    #[test]
+    fn the_bar_is_the_highest_of_the_factor_the_least_and_three_medians() {
+        // The median is $2.49 and the scaled deviation $0.37.
+        assert_eq!(bar(6, cents(100)), cents(750));
+        assert_eq!(bar(20, cents(100)), cents(1_000));
+        assert_eq!(bar(40, cents(100)), cents(1_740));
+        assert_eq!(bar(20, cents(2_000)), cents(2_010));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What has to be done about money from time to time, without any call.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
+use skinflint_ledger::OpenReservation;
 use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
 
 use super::{Accounting, Books};
-use crate::clock;
+use crate::{clock, error::MoneyError};
 
 /// Often enough that a task is closed within a minute of its time, and that other gateways know that this one is alive.
 const EVERY: Duration = Duration::from_secs(15);
@@ -40,8 +42,62 @@ impl Accounting {
                 tracing::warn!(%error, "the ledger cannot be looked through for dead gateways");
             }
         }
+        self.settle_strays(books).await;
         books.budgets.forget_idle(before(FORGET_AFTER));
     }
+
+    async fn settle_strays(&self, books: &Books) {
+        let policies = self.0.policies.current();
+        let budgeted = policies
+            .tenants
+            .all()
+            .filter(|tenant| !tenant.budgets.is_empty());
+        for tenant in budgeted {
+            if let Err(error) = books.settle_strays(tenant.id.as_str()).await {
+                tracing::warn!(%error, "the budgets' store cannot be looked through for calls of dead gateways");
+                return;
+            }
+        }
+    }
+}
+
+// === impl Books ===
+
+impl Books {
+    /// Ends in the budgets' store the calls of gateways that died before they had told it: between the store and the
+    /// ledger, on their way in or out.
+    async fn settle_strays(&self, tenant: &str) -> Result<(), MoneyError> {
+        let now = clock::unix_millis();
+        let strays = self.budgets.strays(tenant, now).await?;
+        if strays.is_empty() {
+            return Ok(());
+        }
+        let reader = self.ledger.reader();
+        // Before what is settled is asked for: a call goes from here to there. Those here are settled when the ledger, too,
+        // takes their gateway for dead.
+        let open = reader.open_reservations(tenant).await?;
+        let open: HashSet<Uuid> = open.iter().map(request_of).collect();
+        for id in strays {
+            let request = Uuid::from_u128(id.0);
+            if open.contains(&request) {
+                continue;
+            }
+            let known = reader.explain(request).await?;
+            let cost = known.map(|known| known.cost).unwrap_or_default();
+            tracing::warn!(
+                %request,
+                tenant,
+                usd = %cost,
+                "a call whose gateway ended before the budgets' store heard of its end is settled there as in the ledger"
+            );
+            self.budgets.settle_stray(tenant, now, id, cost);
+        }
+        Ok(())
+    }
+}
+
+fn request_of(open: &OpenReservation) -> Uuid {
+    open.reservation.request
 }
 
 fn millis(span: Duration) -> i64 {

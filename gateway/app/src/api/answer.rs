@@ -8,11 +8,7 @@ use http::{Method, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 use skinflint_ledger::LedgerError;
 
-use crate::{
-    inquiry::InquiryError,
-    moment::NotAMoment,
-    reconcile::ReconcileError,
-};
+use crate::{inquiry::InquiryError, moment::NotAMoment, reconcile::ReconcileError};
 
 /// An error as clients see it: `{"error":{"message":…,"code":…}}`.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +19,7 @@ pub(crate) struct ApiError {
 }
 
 /// Answers with a value.
-pub(crate) fn json(value: &impl Serialize) -> Response {
+pub(super) fn json(value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => ([(header::CONTENT_TYPE, JSON)], body).into_response(),
         Err(error) => {
@@ -67,7 +63,11 @@ impl ApiError {
 
     pub(super) fn other_method(method: &Method) -> Self {
         let message = format!("`{method}` is not offered here");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            message,
+        )
     }
 
     pub(super) fn no_ledger() -> Self {
@@ -77,7 +77,7 @@ impl ApiError {
 
     /// Something that is asked for does not answer; what it said is for the log.
     pub(super) fn unavailable(what: &str, error: &dyn std::error::Error) -> Self {
-        tracing::error!(error, "the API cannot answer");
+        tracing::error!(error = causes(error), "the API cannot answer");
         let message = format!("{what} does not answer");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }

@@ -42,8 +42,7 @@ impl Query {
                 .ok()
                 .filter(|number| (1..=most).contains(number))
                 .ok_or_else(|| {
-                    let message =
-                        format!("`{name}`: `{text}`: expected a number from 1 to {most}");
+                    let message = format!("`{name}`: `{text}`: expected a number from 1 to {most}");
                     ApiError::bad_request("bad_parameter", message)
                 })
         };

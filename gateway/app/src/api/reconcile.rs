@@ -21,5 +21,7 @@ pub(super) async fn compare(
     let csv = csv?;
     let reader = api.settled().await?;
     let upstream = query.text("upstream");
-    Ok(json(&reconcile(reader, &csv, upstream, &api.providers).await?))
+    Ok(json(
+        &reconcile(reader, &csv, upstream, &api.providers).await?,
+    ))
 }

@@ -72,7 +72,9 @@ pub(super) async fn show(
     let query = Query::read(&uri, &["tenant"])?;
     let Path(id) = id?;
     let reader = api.settled().await?;
-    Ok(json(&inquiry::task(reader, query.text("tenant"), &id).await?))
+    Ok(json(
+        &inquiry::task(reader, query.text("tenant"), &id).await?,
+    ))
 }
 
 pub(super) async fn close(

@@ -61,9 +61,10 @@ impl Reconciliation {
     pub(super) fn of(export: &Export, days: &[BilledDay], upstreams: BTreeSet<String>) -> Self {
         let mut by_day: BTreeMap<Date, Day> = BTreeMap::new();
         for billed in days {
-            let model = match export.is_by_model() {
-                true => billed.model.as_str(),
-                false => ALL_MODELS,
+            let model = if export.is_by_model() {
+                billed.model.as_str()
+            } else {
+                ALL_MODELS
             };
             let day = by_day.entry(billed.day).or_default();
             let line = day
@@ -116,7 +117,11 @@ impl Reconciliation {
 
 impl Serialize for Reconciliation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lines: Vec<Told<'_>> = self.lines.iter().map(|line| Told(self, line)).collect();
+        let lines: Vec<Told<'_>> = self
+            .lines
+            .iter()
+            .map(|line| Told(self, line, true))
+            .collect();
         let drift: BTreeMap<&str, Option<String>> = self
             .compared(&self.total)
             .iter()
@@ -128,20 +133,20 @@ impl Serialize for Reconciliation {
         map.serialize_entry("first_day", &self.first.to_string())?;
         map.serialize_entry("last_day", &self.last.to_string())?;
         map.serialize_entry("lines", &lines)?;
-        map.serialize_entry("total", &Told(self, &self.total))?;
+        map.serialize_entry("total", &Told(self, &self.total, false))?;
         map.serialize_entry("drift_percent", &drift)?;
         map.end()
     }
 }
 
-/// A line as JSON says it.
-struct Told<'a>(&'a Reconciliation, &'a Line);
+/// A line as JSON says it, with its day and model or, in sum, without.
+struct Told<'a>(&'a Reconciliation, &'a Line, bool);
 
 impl Serialize for Told<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(whole, line) = self;
+        let Self(whole, line, is_of_a_model) = self;
         let mut map = serializer.serialize_map(None)?;
-        if !std::ptr::eq(*line, &whole.total) {
+        if *is_of_a_model {
             map.serialize_entry("day", &line.day.to_string())?;
             map.serialize_entry("model", &line.model)?;
             map.serialize_entry("in_ledger", &line.ledger.is_some())?;
@@ -237,9 +242,12 @@ fn family(model: &str) -> Vec<String> {
         .collect();
     let lengths: Vec<usize> = parts
         .iter()
-        .map(|part| match part.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => part.len(),
-            false => 0,
+        .map(|part| {
+            if part.bytes().all(|byte| byte.is_ascii_digit()) {
+                part.len()
+            } else {
+                0
+            }
         })
         .collect();
     let of_date = match lengths.as_slice() {

@@ -95,9 +95,7 @@ impl Export {
     pub(crate) fn read(csv: &[u8]) -> Result<Self, ExportError> {
         // Spreadsheets begin a file with the mark.
         let csv = csv.strip_prefix("\u{feff}".as_bytes()).unwrap_or(csv);
-        let mut reader = ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(csv);
+        let mut reader = ReaderBuilder::new().trim(csv::Trim::All).from_reader(csv);
         let header = reader.headers()?.clone();
         let columns = Columns::find(&header)?;
         let mut rows = Vec::new();
@@ -266,7 +264,7 @@ impl Field<'_> {
         };
         let clock = time
             .trim_end_matches("+00:00")
-            .trim_end_matches("Z")
+            .trim_end_matches('Z')
             .trim_end_matches(" UTC");
         let is_utc = clock
             .bytes()

@@ -90,7 +90,7 @@ impl Figures {
         figures
     }
 
-    pub(crate) fn get(&self, measure: Measure) -> i64 {
+    pub(super) fn get(&self, measure: Measure) -> i64 {
         self.0[measure as usize]
     }
 
@@ -122,7 +122,11 @@ impl Compared {
             return (self.difference() == 0).then_some(0);
         }
         let scaled = i128::from(self.difference()) * 10_000;
-        let half = if scaled < 0 { -(export / 2) } else { export / 2 };
+        let half = if scaled < 0 {
+            -(export / 2)
+        } else {
+            export / 2
+        };
         i64::try_from((scaled + half) / export).ok()
     }
 

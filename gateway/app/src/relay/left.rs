@@ -88,8 +88,7 @@ impl LeftBehind {
 async fn read_on(mut live: Live, caps: DrainCaps) -> Live {
     let spent = live.spending.worth(&live.tap);
     let reading = async {
-        while !live.tap.is_complete()
-            && live.spending.worth(&live.tap) <= spent.saturating_add(caps.cost)
+        while !live.tells_all() && live.spending.worth(&live.tap) <= spent.saturating_add(caps.cost)
         {
             while let Some(frame) = live.decoder.next_frame() {
                 if let Some(event) = &frame.event

@@ -146,7 +146,9 @@ impl EventRelay {
                 self.about.receipt.enter(|entries| enter(entries, outcome));
                 let cost = live.spending.cost_of(outcome);
                 Some(match cost.filter(|_| self.relay.cost_comments) {
-                    Some(cost) => joined(&comment(&cost.to_string()), &frame.raw),
+                    Some(cost) => {
+                        joined(&comment(&format!("skinflint-cost-usd={cost}")), &frame.raw)
+                    }
                     None => frame.raw,
                 })
             }
@@ -223,7 +225,7 @@ impl EventRelay {
 impl Drop for EventRelay {
     fn drop(&mut self) {
         let Some(live) = self.live.take() else { return };
-        if live.tap.is_complete() {
+        if live.tells_all() {
             live.spending.settle_stream(live.tap);
         } else {
             self.about.left.take(live, &self.relay.deadline);
@@ -234,6 +236,11 @@ impl Drop for EventRelay {
 // === impl Live ===
 
 impl Live {
+    /// Whether the answer has ended and its usage is known, which chat completions tell after their end.
+    pub(super) fn tells_all(&self) -> bool {
+        self.tap.is_complete() && self.tap.outcome().usage().is_some()
+    }
+
     fn next_frame(&mut self) -> Option<Frame> {
         if self.ended {
             self.decoder.finish()

@@ -143,6 +143,7 @@ async fn attempts(
     let Some(wait) = wait_before_retry(&first) else {
         return Ok(first);
     };
+    tracing::debug!(?wait, "sending the request again");
     let status = first.as_ref().ok().map(Response::status);
     receipt.decide(Decision::TriedAgain {
         status: status.map(|status| status.as_u16()),

@@ -27,6 +27,7 @@ pub(super) struct Answer {
     refused: Option<RefusedText>,
     pub(super) accounts: Vec<Standing>,
     settled: Vec<Crossed>,
+    strays: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,6 +132,13 @@ impl Answer {
         Settled {
             crossings: crossings.collect(),
         }
+    }
+
+    /// Open calls of processes that have ended.
+    pub(super) fn strays(&self) -> Vec<ReservationId> {
+        let ids = self.strays.iter();
+        ids.filter_map(|id| u128::from_str_radix(id, 16).ok().map(ReservationId))
+            .collect()
     }
 
     /// What to read from the ledger for these limits.

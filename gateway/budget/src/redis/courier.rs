@@ -6,15 +6,21 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
-    RedisBooks, State, base,
+    RedisBooks, State,
+    answer::Answer,
+    base,
     link::{NoAnswer, Session},
     outbox::{Errand, Task},
+    question::Question,
 };
 
 /// Between two attempts to reach a server that is down.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// The store takes a process for dead after a minute without.
+const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// Errands sent without waiting for each other's answers.
 const BATCH: usize = 64;
 /// Batches of old errands before calls are let through again, at the most: new ones may come as fast as they go.
@@ -23,6 +29,40 @@ const BATCHES_BEFORE_OPEN: usize = 1000;
 impl RedisBooks {
     /// The background work, which never ends: brings the connection back, and tells the store what it must hear.
     pub async fn run(&self) {
+        tokio::join!(self.deliver(), self.live());
+    }
+
+    /// Says again and again that this process lives, so that nobody takes its open calls for strays.
+    async fn live(&self) {
+        let mut beats = interval(BEAT_EVERY);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beats.tick().await;
+            if let Some(session) = self.link.session()
+                && let Err(error) = self.beat(&session).await
+            {
+                self.link.give_up(&session, &error);
+            }
+        }
+    }
+
+    pub(super) async fn beat(&self, session: &Session) -> Result<(), NoAnswer> {
+        for tenant in self.tenants_with_calls() {
+            let now_ms = self.latest_ms.load(Ordering::Relaxed);
+            self.tell(session, &tenant, now_ms, Question::beat())
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn tenants_with_calls(&self) -> Vec<Arc<str>> {
+        let state = self.state.lock();
+        let tenants = state.tenants.iter();
+        let busy = tenants.filter(|(_, tenant)| tenant.open_calls().next().is_some());
+        busy.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    async fn deliver(&self) {
         loop {
             let Some(session) = self.link.session() else {
                 self.reconnect().await;
@@ -106,15 +146,8 @@ impl RedisBooks {
         let Some((question, exposed)) = question else {
             return Ok(());
         };
-        let base = base(&errand.tenant);
-        let asked = self.addressed(errand.now_ms, question.clone());
-        let until = self.link.patience();
-        let mut answer = session.ask(&base, &asked, until).await?;
-        if answer.clock {
-            let again = question.addressed(answer.now.0, &self.node);
-            answer = session.ask(&base, &again, until).await?;
-        }
-        self.hear(&errand.tenant, errand.now_ms, &answer);
+        let told = self.tell(session, &errand.tenant, errand.now_ms, question);
+        let answer = told.await?;
         if let Task::Adopt(id) = errand.task {
             self.with(&errand.tenant, |tenant| tenant.adopted(id, exposed));
         }
@@ -123,6 +156,26 @@ impl RedisBooks {
             (self.watch)(&errand.tenant, &settled);
         }
         Ok(())
+    }
+
+    /// Asks on a connection that calls may not use yet, by a moment of the caller's that may be long past.
+    async fn tell(
+        &self,
+        session: &Session,
+        tenant: &str,
+        now_ms: i64,
+        question: Question,
+    ) -> Result<Answer, NoAnswer> {
+        let base = base(tenant);
+        let asked = self.addressed(now_ms, question.clone());
+        let until = self.link.patience();
+        let mut answer = session.ask(&base, &asked, until).await?;
+        if answer.clock {
+            let again = question.addressed(answer.now.0, &self.node);
+            answer = session.ask(&base, &again, until).await?;
+        }
+        self.hear(tenant, now_ms, &answer);
+        Ok(answer)
     }
 
     pub(super) fn send(&self, tenant: &str, now_ms: i64, task: Task) {

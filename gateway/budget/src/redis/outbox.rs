@@ -36,6 +36,8 @@ pub(super) enum Task {
         actual: NanoUsd,
         ended: Option<Ended>,
     },
+    /// The call of a process that has ended is settled in the ledger.
+    Bury { id: ReservationId, actual: NanoUsd },
     /// The answer to a reservation was not heard: it must not stay.
     Cancel(ReservationId),
     /// Money spent without a reservation.
@@ -91,6 +93,7 @@ impl Task {
                 let epoch = ended.as_ref().and_then(|ended| ended.epoch.clone());
                 Question::settle(*id, *actual, unstored, epoch)
             }
+            Self::Bury { id, actual } => Question::bury(*id, *actual),
             Self::Cancel(id) => Question::cancel(*id),
             Self::Charge { id, limits, actual } => Question::charge(*id, limits, *actual),
             Self::Adopt(id) => {

@@ -39,10 +39,13 @@ enum Verb {
     Shrink,
     Settle,
     Cancel,
+    Bury,
     Charge,
     Adopt,
     Seed,
     Status,
+    Beat,
+    Strays,
 }
 
 /// Where calendar windows begin, end, and where the ones after them end, in unix milliseconds.
@@ -150,6 +153,14 @@ impl Question {
         Self::about(Verb::Cancel, id)
     }
 
+    /// `actual` is what the ledger says that the call of another process cost.
+    pub(super) fn bury(id: ReservationId, actual: NanoUsd) -> Self {
+        Self {
+            wanted: exact(actual),
+            ..Self::about(Verb::Bury, id)
+        }
+    }
+
     pub(super) fn charge(id: ReservationId, limits: &[Limit], actual: NanoUsd) -> Self {
         Self {
             wanted: exact(actual),
@@ -177,6 +188,14 @@ impl Question {
 
     pub(super) fn status() -> Self {
         Self::new(Verb::Status)
+    }
+
+    pub(super) fn beat() -> Self {
+        Self::new(Verb::Beat)
+    }
+
+    pub(super) fn strays() -> Self {
+        Self::new(Verb::Strays)
     }
 
     /// With the calendar at what the server's clock should say, and who asks.

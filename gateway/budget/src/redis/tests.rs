@@ -1,4 +1,5 @@
 mod server;
+mod strays;
 
 use std::{
     sync::{
@@ -47,6 +48,7 @@ const PATIENCE: Duration = Duration::from_millis(800);
 fn config(server: &Server, name: &str, when_down: WhenDown) -> RedisConfig {
     RedisConfig {
         url: server.url(),
+        ledger: "ours".to_owned(),
         node: name.to_owned(),
         when_down,
         answer_within: PATIENCE,
@@ -720,6 +722,7 @@ async fn caps_that_doubles_cannot_compare_are_refused() {
 async fn an_address_that_is_none_is_an_error() {
     let config = RedisConfig {
         url: "nonsense".to_owned(),
+        ledger: "ours".to_owned(),
         node: "a".to_owned(),
         when_down: WhenDown::Closed,
         answer_within: RedisConfig::ANSWER_WITHIN,

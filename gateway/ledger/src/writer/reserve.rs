@@ -20,7 +20,7 @@ pub(super) struct Urgent {
 
 impl Writer {
     /// Makes reservations durable, and only then says so.
-    pub(super) async fn reserve(&mut self, urgent: Urgent) {
+    pub(super) async fn reserve(&mut self, mut urgent: Urgent) {
         let mut known = Vec::with_capacity(urgent.raised.len());
         for (attempt, upper, reply) in urgent.raised {
             if self.open.contains_key(&attempt) {
@@ -32,7 +32,7 @@ impl Writer {
         if urgent.opened.is_empty() && known.is_empty() {
             return;
         }
-        let values = self.reservation_rows(&urgent.opened, &known);
+        let values = self.reservation_rows(&mut urgent.opened, &known);
         let dialect = self.config.dialect();
         let written = match self.connected().await {
             Ok(connection) => {
@@ -63,10 +63,11 @@ impl Writer {
         }
     }
 
-    /// Rows for [`RESERVE`], each attempt once. One that was settled in the meantime has none.
+    /// Rows for [`RESERVE`], each attempt once; they take the JSON of those that are opened. One that was settled in the
+    /// meantime has none.
     fn reservation_rows(
         &self,
-        opened: &[(Uuid, String, Reply<()>)],
+        opened: &mut [(Uuid, String, Reply<()>)],
         raised: &[(Uuid, NanoUsd, Reply<()>)],
     ) -> Vec<Value> {
         let mut uppers = HashMap::new();
@@ -78,7 +79,7 @@ impl Writer {
         let mut values = Vec::with_capacity(opened.len().saturating_mul(RESERVE.width()));
         for (attempt, call, _) in opened {
             if let Some(reservation) = self.open.get(attempt) {
-                let mut row = tables::reservation(reservation, node, call.clone());
+                let mut row = tables::reservation(reservation, node, std::mem::take(call));
                 if let Some(upper) = uppers.remove(attempt) {
                     row[4] = upper.max(reservation.upper).into();
                 }

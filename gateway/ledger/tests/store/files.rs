@@ -35,6 +35,20 @@ async fn one_process_writes_and_others_read() {
 }
 
 #[tokio::test]
+async fn a_ledger_is_told_from_all_others_for_good() {
+    let ((_directory, store), (_other_directory, other)) = (file(), file());
+    let mut identities = Vec::new();
+    for store in [&store, &other, &store] {
+        let running = start(store).await;
+        identities.push(running.ledger.reader().identity().await.unwrap());
+        running.stop().await;
+    }
+    assert_eq!(identities[0], identities[2]);
+    assert_ne!(identities[0], identities[1]);
+    assert!(identities.iter().all(|identity| identity.len() == 32));
+}
+
+#[tokio::test]
 async fn a_newer_ledger_is_refused() {
     let (_directory, store) = file();
     start(&store).await.stop().await;
@@ -59,7 +73,7 @@ async fn a_newer_ledger_is_refused() {
     ] {
         assert_eq!(
             refused.unwrap().to_string(),
-            "the ledger has schema version 7, this version knows up to 1; use a newer version"
+            "the ledger has schema version 7, this version knows up to 2; use a newer version"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! What a ledger does that gateways share: checked against a real server, by the tests of the workspace.
 #![expect(clippy::unwrap_used, reason = "a check that cannot go on has failed")]
 
-use skinflint_ledger::{Ledger, LedgerError, OpenError, Store};
+use skinflint_ledger::{Ledger, LedgerError, OpenError, Reader, Store};
 use skinflint_money::NanoUsd;
 
 use super::checks::{NOW, config, reservation, settlement, spend, start_node};
@@ -12,6 +12,9 @@ pub(crate) async fn a_dead_gateway_is_settled_by_another(store: Store) {
     dead.ledger.reserve(open.clone()).await.unwrap();
     let alive = start_node(&store, "alive", NOW).await;
     assert_eq!(alive.recovered, []);
+    let identities = [&dead, &alive].map(|node| node.ledger.reader().clone());
+    let [of_one, of_other] = identities.each_ref().map(Reader::identity);
+    assert_eq!(of_one.await.unwrap(), of_other.await.unwrap());
     assert_eq!(
         alive
             .ledger

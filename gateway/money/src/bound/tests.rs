@@ -126,10 +126,14 @@ const TEXT: Extent = Extent {
 
 #[test]
 fn the_bound_of_text_is_its_price_but_for_rounding() {
-    let price = Price::new("test", &flat("2.50", "10"), &[]);
-    // 1,000 × 2,500 + 500 × 10,000 nano-dollars per thousand, and a half per line for rounding.
-    let bound = price.upper_bound(&TEXT, 500).unwrap();
-    assert_eq!(bound.get(), 2_500_000 + 5_000_000 + 4);
+    let bound = |input, output| {
+        let price = Price::new("test", &flat(input, output), &[]);
+        price.upper_bound(&TEXT, 500).unwrap().get()
+    };
+    // 1,000 × 2,500 + 500 × 10,000 nano-dollars.
+    assert_eq!(bound("2.50", "10"), 2_500_000 + 5_000_000);
+    // With parts of a nano-dollar, and a half per line for rounding.
+    assert_eq!(bound("2.5005", "10.0001"), 2_500_500 + 5_000_050 + 4);
 }
 
 #[test]

@@ -6,7 +6,9 @@
 --   :a:WINDOW:SCOPE  hash of an account: period, ends, spent, held, exposed, open, standing, and b<n> for the buckets of
 --              a rolling window. No standing: nobody asked yet; `awaited`: the ledger is being read; `seeded`
 --   :accounts  set of the accounts
---   :gone:ID   a call that may not count (again)
+--   :nodes     sorted set of the processes that have open calls, by when they were last heard of; LEDGER/NODE
+--   :of:NODE   set of the open calls of a process
+--   :gone:ID   a call that may not count (again), or what a stray was settled at: limits, spent
 -- ARGV[1] is the question, as JSON; so is the answer. Amounts are nano-dollars below 2^53, which Lua counts exactly;
 -- in answers all numbers are strings, as cjson writes but 14 digits.
 

@@ -1,5 +1,13 @@
 -- The rules of `Book` over the accounts; follows `accounts.lua`.
 
+-- A process of which nothing is heard for so long has ended; each says every 10 seconds that it has not.
+local GONE_MS = 60 * 1000
+-- Strays named in one answer; the next question names others.
+local MOST_STRAYS = 1000
+
+-- Which ledger has the calls of the process that asks.
+local ledger = string.match(ask.node, '^[^/]*/') or ''
+
 local function find(id)
   local packed = redis.call('HGET', base .. ':open', id)
   return packed and cmsgpack.unpack(packed)
@@ -26,8 +34,19 @@ local function resize(call, held, exposed)
   call.held, call.exposed = held, exposed
 end
 
-local function open(id, limits, held, exposed, adopted)
-  local call = { held = 0, exposed = 0, node = ask.node, limits = limits, adopted = adopted }
+-- The call is that of a process, which lives.
+local function own(id, call, node)
+  if call.node ~= node then
+    redis.call('SREM', base .. ':of:' .. call.node, id)
+    call.node = node
+  end
+  redis.call('SADD', base .. ':of:' .. node, id)
+  redis.call('ZADD', base .. ':nodes', whole(now), node)
+end
+
+local function open(id, limits, held, exposed, node, adopted)
+  local call = { held = 0, exposed = 0, node = node, limits = limits, adopted = adopted }
+  own(id, call, node)
   for _, one in ipairs(accounts(call.limits)) do
     add(one, 'open', 1)
   end
@@ -36,14 +55,16 @@ local function open(id, limits, held, exposed, adopted)
   return call
 end
 
--- Takes up a call that is under way, whether or not there is room; a known one is raised to what it may cost.
-local function adopt(call)
+-- Takes up a call that is under way, whether or not there is room; a known one is raised to what it may cost. Where
+-- only the ledger says so, and no process, it is nobody's, and a stray if nobody claims it.
+local function adopt(call, node)
   local known = find(call.id)
   if known then
+    own(call.id, known, node or known.node)
     resize(known, math.max(known.held, call.held), math.max(known.exposed, call.exposed))
     store(call.id, known)
   elseif not is_gone(call.id) then
-    known = open(call.id, call.limits, call.held, call.exposed, true)
+    known = open(call.id, call.limits, call.held, call.exposed, node or ledger, true)
   end
   return known
 end
@@ -143,6 +164,7 @@ end
 
 local function settle(id, call, actual)
   redis.call('HDEL', base .. ':open', id)
+  redis.call('SREM', base .. ':of:' .. call.node, id)
   if call.adopted then
     -- Whoever adopts it again, not having heard of this, must not count it twice.
     gone(id)
@@ -152,6 +174,25 @@ local function settle(id, call, actual)
   end
   resize(call, 0, 0)
   return spend(call.limits, actual)
+end
+
+-- Keeps in mind what a stray was settled at.
+local function bury(id, limits, spent)
+  redis.call('SET', base .. ':gone:' .. id, cmsgpack.pack({ limits = limits, spent = spent }), 'PX', whole(KEEP_MS))
+end
+
+-- The process of a stray was only slow, and says itself what the call cost: what goes beyond is spent too.
+local function correct(id, actual)
+  local buried = redis.call('GET', base .. ':gone:' .. id)
+  if not buried or buried == '1' then
+    return {}
+  end
+  local limits, spent = cmsgpack.unpack(buried).limits, cmsgpack.unpack(buried).spent
+  if actual <= spent then
+    return {}
+  end
+  bury(id, limits, actual)
+  return spend(limits, actual - spent)
 end
 
 local verbs = {}
@@ -168,11 +209,11 @@ function verbs.reserve()
     return { unknown = true }
   end
   local held, exposed, refused = fit(ask.call.limits, ask.held, ask.wanted, ask.least)
-  return refused or granted(open(ask.id, ask.call.limits, held, exposed))
+  return refused or granted(open(ask.id, ask.call.limits, held, exposed, ask.node))
 end
 
 function verbs.extend()
-  local call = ask.call and adopt(ask.call) or find(ask.id)
+  local call = ask.call and adopt(ask.call, ask.node) or find(ask.id)
   if not call then
     return { unknown = true }
   end
@@ -206,7 +247,17 @@ function verbs.settle()
   elseif ask.call and epoch and ask.epoch == epoch and gone(ask.id) then
     return spend(ask.call.limits, ask.wanted)
   end
-  return {}
+  return correct(ask.id, ask.wanted)
+end
+
+-- The process of the call has ended, and another says what the ledger has of it.
+function verbs.bury()
+  local call = find(ask.id)
+  if not call then
+    return correct(ask.id, ask.wanted)
+  end
+  bury(ask.id, call.limits, ask.wanted)
+  return settle(ask.id, call, ask.wanted)
 end
 
 -- The answer to a reservation was lost: it counts nothing, whether it has been made or still will be.
@@ -218,14 +269,14 @@ end
 
 function verbs.charge()
   if not gone(ask.id) then
-    return {}
+    return correct(ask.id, ask.wanted)
   end
   local call = find(ask.id)
   return call and settle(ask.id, call, ask.wanted) or spend(ask.call.limits, ask.wanted)
 end
 
 function verbs.adopt()
-  adopt(ask.call)
+  adopt(ask.call, ask.node)
   return { accounts = standings(ask.call.limits) }
 end
 
@@ -269,6 +320,29 @@ function verbs.status()
     end
   end
   return { accounts = standings(limits) }
+end
+
+-- The process that asks lives, and has open calls.
+function verbs.beat()
+  redis.call('ZADD', base .. ':nodes', 'XX', whole(now), ask.node)
+  return {}
+end
+
+-- Open calls of processes that have ended, as far as the asker's ledger has them.
+function verbs.strays()
+  local ids = {}
+  for _, node in ipairs(redis.call('ZRANGEBYSCORE', base .. ':nodes', '-inf', whole(now - GONE_MS))) do
+    if string.sub(node, 1, #ledger) == ledger then
+      local left = redis.call('SRANDMEMBER', base .. ':of:' .. node, MOST_STRAYS)
+      if #left == 0 then
+        redis.call('ZREM', base .. ':nodes', node)
+      end
+      for at = 1, math.min(#left, MOST_STRAYS - #ids) do
+        ids[#ids + 1] = left[at]
+      end
+    end
+  end
+  return { strays = #ids > 0 and ids or nil }
 end
 
 local result = verbs[ask.verb]()
