@@ -168,7 +168,6 @@ pub(crate) struct Attempt {
     /// In nano-dollars.
     pub(crate) cost: u64,
     pub(crate) output: u64,
-    pub(crate) task: String,
     pub(crate) price_version: String,
 }
 
@@ -183,19 +182,15 @@ pub(crate) async fn settled(gateway: &Gateway) -> Vec<Attempt> {
         assert!(began.elapsed() < PATIENCE, "a reservation stays open");
         sleep(LOOK_AGAIN).await;
     }
-    let rows = sqlx::query(
-        "SELECT a.source, a.cost, a.output, t.task, a.price_version
-         FROM attempts a JOIN tasks t ON t.id = a.task ORDER BY a.id",
-    )
-    .fetch_all(&mut ledger)
-    .await
-    .expect("read the attempts");
+    let rows = sqlx::query("SELECT source, cost, output, price_version FROM attempts ORDER BY id")
+        .fetch_all(&mut ledger)
+        .await
+        .expect("read the attempts");
     let number = |value: i64| u64::try_from(value).expect("no negative amounts");
     let attempts = rows.iter().map(|row| Attempt {
         source: row.get("source"),
         cost: number(row.get("cost")),
         output: number(row.get("output")),
-        task: row.get("task"),
         price_version: row.get("price_version"),
     });
     attempts.collect()

@@ -9,7 +9,7 @@ use crate::{
 
 /// Tokens that have passed when the client leaves, and those of the whole answer.
 const SEEN: usize = 20;
-const WHOLE: u64 = 400;
+const WHOLE: usize = 400;
 /// What the gateway takes a provider to have made that it has not yet sent.
 const AHEAD: u64 = 64;
 
@@ -17,7 +17,7 @@ const AHEAD: u64 = 64;
 async fn leave(gateway: &Gateway, api: Api, gate: &Gate) {
     let mut client = gateway.raw().await;
     client
-        .post(api.path(), &money::ask(api, WHOLE, true).to_string())
+        .post(api.path(), &money::ask(api, WHOLE as u64, true).to_string())
         .await;
     client.head().await.expect("an answer");
     let frames = match api {
@@ -36,7 +36,7 @@ async fn leave(gateway: &Gateway, api: Api, gate: &Gate) {
 }
 
 fn slow(gate: &Gate) -> Script {
-    Script::tokens(WHOLE as usize).gate(gate)
+    Script::tokens(WHOLE).gate(gate)
 }
 
 #[tokio::test]
@@ -115,7 +115,11 @@ async fn a_drained_stream_costs_what_the_provider_says() {
             panic!("{attempts:?}");
         };
         let found = (attempt.source.as_str(), attempt.output, attempt.cost);
-        assert_eq!(found, ("provider", WHOLE, WHOLE * TOKEN), "{api:?}");
+        assert_eq!(
+            found,
+            ("provider", WHOLE as u64, WHOLE as u64 * TOKEN),
+            "{api:?}"
+        );
         gateway.finish().await;
     }
 }
@@ -133,7 +137,7 @@ async fn a_drained_stream_is_given_up_at_its_caps() {
         provider.wait_idle().await;
         let attempts = money::settled(&gateway).await;
         assert_eq!(attempts[0].source, "counted", "{caps}");
-        assert!(attempts[0].output < WHOLE, "{caps}: {attempts:?}");
+        assert!(attempts[0].output < WHOLE as u64, "{caps}: {attempts:?}");
         gateway.finish().await;
     }
 }
@@ -150,7 +154,7 @@ async fn after_the_terminal_event_nothing_is_guessed() {
         let gateway = money::gateway(&provider, &monthly("10")).start().await;
         let mut client = gateway.raw().await;
         client
-            .post(api.path(), &money::ask(api, WHOLE, true).to_string())
+            .post(api.path(), &money::ask(api, WHOLE as u64, true).to_string())
             .await;
         client.head().await.expect("an answer");
         let end = match api {

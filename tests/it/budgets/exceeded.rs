@@ -59,7 +59,8 @@ async fn what_is_refused_raises_no_alert_twice_after_a_restart() {
     gateway.kill().await;
     gateway.start_again().await;
     chat(&gateway, 10).await.assert_refused();
-    assert_eq!(gateway.metric(ALERTS).await.unwrap_or(0.0), 0.0);
+    let raised = gateway.metric(ALERTS).await;
+    assert!(raised.unwrap_or(0.0) < 1.0, "raised again: {raised:?}");
     gateway.finish().await;
 }
 

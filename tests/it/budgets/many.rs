@@ -76,7 +76,7 @@ hidden_reasoning = false
 
 /// Protocol of the call with this index, and whether it streams.
 fn kind(index: usize) -> (Api, bool) {
-    (Api::ALL[index % 3], index / 3 % 2 == 0)
+    (Api::ALL[index % 3], (index / 3).is_multiple_of(2))
 }
 
 fn long(index: usize, tag: &'static str) -> Request<Bytes> {

@@ -47,12 +47,12 @@ async fn it_is_asked_for_and_hidden() {
     let mut asked = quiet();
     asked["stream_options"] = json!({ "include_usage": true });
     assert_eq!(sent.json(), asked);
-    let provided = String::from_utf8(sent.sent()).unwrap();
-    let blocks = provided.split_inclusive("\n\n");
+    let answer = String::from_utf8(sent.sent()).unwrap();
+    let blocks = answer.split_inclusive("\n\n");
     let hidden: String = blocks
         .filter(|block| !block.contains("\"choices\":[]"))
         .collect();
-    assert_ne!(hidden, provided, "the provider reported no usage");
+    assert_ne!(hidden, answer, "the provider reported no usage");
     assert_eq!(uncommented(&told.body), hidden);
     let attempts = money::settled(&gateway).await;
     assert_eq!(money::lines(&attempts), "provider 20000000\n");

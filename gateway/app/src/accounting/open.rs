@@ -125,12 +125,11 @@ impl Open {
     /// Reasoning that does not show cannot be counted; where there may be some, such calls' usual length stands for it.
     pub(super) fn generated(&mut self, tap: &mut StreamTap) -> u64 {
         let counter = self.accounting.counter();
-        let (seen, granted) = match &mut self.meter {
-            Some(meter) => (meter.tokens(tap, counter), meter.affordable()),
-            None => {
-                let seen = meter::count(&tap.take_text(), &self.prompt.encoding, counter);
-                (seen, u64::MAX)
-            }
+        let (seen, granted) = if let Some(meter) = &mut self.meter {
+            (meter.tokens(tap, counter), meter.affordable())
+        } else {
+            let seen = meter::count(&tap.take_text(), &self.prompt.encoding, counter);
+            (seen, u64::MAX)
         };
         // A stream that is ended at its budget had room for what is ahead before its last event came.
         let granted = granted.saturating_mul(self.quote.answers).max(seen);

@@ -2,17 +2,18 @@
 //! everything.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    collections::{HashMap, hash_map::Entry},
     sync::Arc,
 };
 
+use parking_lot::Mutex;
 use skinflint_budget::{
     Ask, BudgetError, Grant, Limit, Missing, OpenCall, ReservationId, Seed, Seeding,
 };
 use skinflint_ledger::{LedgerError, Reservation};
 use skinflint_money::NanoUsd;
 use skinflint_policies::{ModelPattern, Tenant, TenantId};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::watch;
 
 use super::{Accounting, Books, candidate::Candidate, scopes};
 use crate::{clock, error::MoneyError};
@@ -33,6 +34,7 @@ impl Accounting {
             return Err(BudgetError::StoreDown.into());
         };
         let mut tries = 0..TRIES;
+        let mut has_waited = false;
         loop {
             let now = clock::unix_millis();
             let reserved = books
@@ -45,8 +47,16 @@ impl Accounting {
                 Err(BudgetError::StoreEmpty(missing)) => (missing, true),
                 Err(_) => return Ok(reserved?),
             };
-            let Some(_turn) = self.0.turns.take(&tenant.id, missing).await else {
-                continue;
+            // Who has waited once goes on alone: if the ledger is down, nobody waits for all the others to find out.
+            let _turn = if has_waited {
+                None
+            } else {
+                let turn = self.0.turns.take(&tenant.id, missing).await;
+                has_waited = turn.is_none();
+                if has_waited {
+                    continue;
+                }
+                turn
             };
             if tries.next().is_none() {
                 return Ok(reserved?);
@@ -88,31 +98,46 @@ impl Accounting {
 /// Where the price list does not say how long a prompt can be.
 const LARGEST_WINDOW: u64 = 2_000_000;
 
-/// Whose turn it is to read the ledger: of the thousands of calls that may miss the same accounts at once, one does it for all.
+/// Accounts that are being read from the ledger: of the thousands of calls that may miss one at once, one reads it for all.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
-    /// Accounts share a turn by their hash.
-    turns: [Mutex<()>; TURNS],
-    hasher: RandomState,
-}
+pub(super) struct Turns(Mutex<HashMap<Account, watch::Sender<()>>>);
 
-/// Accounts that can be read at the same time; the ledger has fewer connections for reading.
-const TURNS: usize = 16;
+/// A tenant, and a scope of it.
+type Account = (TenantId, Arc<str>);
+
+/// The right to read an account, until it is dropped.
+#[derive(Debug)]
+struct Turn<'a> {
+    turns: &'a Turns,
+    account: Account,
+}
 
 // === impl Turns ===
 
 impl Turns {
-    /// The turn, if nobody has it; none after somebody else has had it, who may have seeded the same accounts.
-    async fn take(&self, tenant: &TenantId, missing: &[Missing]) -> Option<MutexGuard<'_, ()>> {
-        let first = missing.first().map(|account| &account.scope);
-        let hash = self.hasher.hash_one((tenant.as_str(), first));
-        let place = usize::try_from(hash).unwrap_or_default() % TURNS;
-        let turn = &self.turns[place];
-        if let Ok(turn) = turn.try_lock() {
-            return Some(turn);
-        }
-        let _theirs_is_over = turn.lock().await;
+    /// The turn, if nobody has it; none once the turn of somebody else is over, who may have seeded the account.
+    async fn take(&self, tenant: &TenantId, missing: &[Missing]) -> Option<Turn<'_>> {
+        let scope = missing.first().map(|account| Arc::clone(&account.scope));
+        let account = (tenant.clone(), scope.unwrap_or_default());
+        let mut over = match self.0.lock().entry(account.clone()) {
+            Entry::Occupied(theirs) => theirs.get().subscribe(),
+            Entry::Vacant(place) => {
+                place.insert(watch::Sender::new(()));
+                return Some(Turn {
+                    turns: self,
+                    account,
+                });
+            }
+        };
+        // An error is what says that it is over.
+        let _over = over.changed().await;
         None
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.turns.0.lock().remove(&self.account);
     }
 }
 
@@ -189,4 +214,34 @@ fn open_call(tenant: &Tenant, row: &Reservation) -> Option<OpenCall> {
         held: row.held,
         exposed: row.upper,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use skinflint_budget::Window;
+
+    use super::*;
+
+    fn missing(scope: &str) -> [Missing; 1] {
+        [Missing {
+            scope: scope.into(),
+            window: Window::Month,
+            since_ms: 0,
+        }]
+    }
+
+    #[tokio::test]
+    async fn one_reads_an_account_for_all_that_miss_it() {
+        let (turns, tenant) = (Turns::default(), TenantId::parse("acme").unwrap());
+        let (tasks, keys) = (missing("task:t"), missing("key:k"));
+        let turn = turns.take(&tenant, &tasks).await;
+        assert!(turn.is_some());
+        let mut waiting = Box::pin(turns.take(&tenant, &tasks));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(turns.take(&tenant, &keys).await.is_some());
+        drop(turn);
+        assert!(waiting.await.is_none());
+        assert!(turns.take(&tenant, &tasks).await.is_some());
+    }
 }
