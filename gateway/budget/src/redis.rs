@@ -299,11 +299,10 @@ impl RedisBooks {
     async fn ask(&self, tenant: &str, now_ms: i64, question: Question) -> Result<Answer, NoAnswer> {
         let base = base(tenant);
         let asked = self.addressed(now_ms, question.clone());
-        let until = self.link.patience();
-        let mut answer = self.link.ask(&base, &asked, until).await?;
+        let mut answer = self.link.ask(&base, &asked).await?;
         if answer.clock {
             let again = question.addressed(answer.now.0, &self.node);
-            answer = self.link.ask(&base, &again, until).await?;
+            answer = self.link.ask(&base, &again).await?;
         }
         let skew = answer.now.0.saturating_sub(now_ms);
         self.skew_ms.store(skew, Ordering::Relaxed);

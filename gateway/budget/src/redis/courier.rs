@@ -168,11 +168,10 @@ impl RedisBooks {
     ) -> Result<Answer, NoAnswer> {
         let base = base(tenant);
         let asked = self.addressed(now_ms, question.clone());
-        let until = self.link.patience();
-        let mut answer = session.ask(&base, &asked, until).await?;
+        let mut answer = self.link.ask_on(session, &base, &asked).await?;
         if answer.clock {
             let again = question.addressed(answer.now.0, &self.node);
-            answer = session.ask(&base, &again, until).await?;
+            answer = self.link.ask_on(session, &base, &again).await?;
         }
         self.hear(tenant, now_ms, &answer);
         Ok(answer)

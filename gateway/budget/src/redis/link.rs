@@ -2,16 +2,19 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use redis::{AsyncConnectionConfig, Client, RedisError, Script, aio::MultiplexedConnection};
 use tokio::{
-    sync::watch,
+    runtime::{Builder, Runtime},
+    sync::{Semaphore, watch},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -21,6 +24,11 @@ const SCRIPT: &str = concat!(
     include_str!("script/accounts.lua"),
     include_str!("script/calls.lua")
 );
+/// Questions on their way at a time. Redis takes one after the other; more would only wait there instead of here, and one
+/// late answer then counts against all of them.
+const ON_THEIR_WAY: usize = 32;
+/// Of the time for an answer: what is left for reading one that has arrived, where the machine is so busy that the alarm went first.
+const GRACE: Duration = Duration::from_millis(5);
 /// For a connection and the checks on it, while no call waits.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
@@ -33,6 +41,9 @@ pub enum ConnectError {
     /// It cannot be reached or does not take writes.
     #[error("redis cannot be used")]
     Unusable(#[from] RedisError),
+    /// There is no thread for the connection.
+    #[error("no thread for the connection to redis")]
+    Thread(#[source] std::io::Error),
     /// It does not answer.
     #[error("redis does not answer within {} ms", CONNECT_WITHIN.as_millis())]
     Silent,
@@ -57,6 +68,9 @@ pub(super) enum NoAnswer {
 
 /// Where Redis is, and the connection while there is one.
 pub(super) struct Link {
+    /// A thread of the connection's own: thousands of calls at once may keep the others busy for longer than an answer
+    /// may take. None only while this is dropped.
+    thread: Option<Runtime>,
     client: Client,
     answer_within: Duration,
     script: Arc<Script>,
@@ -71,14 +85,33 @@ pub(super) struct Session {
     connection: MultiplexedConnection,
     script: Arc<Script>,
     number: u64,
+    answer_within: Duration,
+    pace: Arc<Pace>,
+}
+
+/// How questions and answers follow each other on a connection.
+struct Pace {
+    turns: Semaphore,
+    /// When the last answer came.
+    heard: Mutex<Instant>,
+    /// Nobody waits for this connection any more.
+    lost: AtomicBool,
 }
 
 // === impl Link ===
 
 impl Link {
     pub(super) fn new(url: &str, answer_within: Duration) -> Result<Self, ConnectError> {
+        let client = Client::open(url).map_err(ConnectError::Address)?;
+        let thread = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("redis")
+            .enable_all()
+            .build()
+            .map_err(ConnectError::Thread)?;
         Ok(Self {
-            client: Client::open(url).map_err(ConnectError::Address)?,
+            thread: Some(thread),
+            client,
             answer_within,
             script: Arc::new(Script::new(SCRIPT)),
             up: watch::Sender::new(None),
@@ -88,12 +121,6 @@ impl Link {
 
     pub(super) fn session(&self) -> Option<Session> {
         self.up.borrow().clone()
-    }
-
-    /// When to stop waiting for an answer to what is asked now.
-    pub(super) fn patience(&self) -> Instant {
-        let now = Instant::now();
-        now.checked_add(self.answer_within).unwrap_or(now)
     }
 
     /// Lets calls use a connection.
@@ -109,18 +136,35 @@ impl Link {
     }
 
     /// Asks, if there is a connection; one that does not answer is given up.
-    pub(super) async fn ask(
-        &self,
-        base: &str,
-        question: &Question,
-        until: Instant,
-    ) -> Result<Answer, NoAnswer> {
+    pub(super) async fn ask(&self, base: &str, question: &Question) -> Result<Answer, NoAnswer> {
         let session = self.session().ok_or(NoAnswer::Down)?;
-        let answer = session.ask(base, question, until).await;
+        let answer = self.ask_on(&session, base, question).await;
         if let Err(error) = &answer {
             self.give_up(&session, error);
         }
         answer
+    }
+
+    /// Asks on a connection that calls may not use yet.
+    pub(super) async fn ask_on(
+        &self,
+        session: &Session,
+        base: &str,
+        question: &Question,
+    ) -> Result<Answer, NoAnswer> {
+        let text = serde_json::to_string(question).map_err(NoAnswer::Garbled)?;
+        let (session, base) = (session.clone(), base.to_owned());
+        self.apart(async move { session.ask(&base, text).await })
+            .await
+            .unwrap_or(Err(NoAnswer::Down))
+    }
+
+    /// Does something on the connection's thread. None if that is being stopped.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.thread.as_ref()?.spawn(work).await.ok()
     }
 
     /// Which time without a connection this is, or was the last.
@@ -129,6 +173,7 @@ impl Link {
     }
 
     pub(super) fn give_up(&self, session: &Session, error: &NoAnswer) {
+        session.pace.lost.store(true, Ordering::Relaxed);
         let lost = self.up.send_if_modified(|up| {
             let current = up.as_ref().is_some_and(|up| up.number == session.number);
             if current {
@@ -144,11 +189,12 @@ impl Link {
 
     /// A new connection to a server that takes writes and keeps them. Calls do not use it yet.
     pub(super) async fn connect(&self, number: u64) -> Result<Session, ConnectError> {
-        let connecting = async {
+        let (client, script) = (self.client.clone(), Arc::clone(&self.script));
+        let answer_within = self.answer_within;
+        let connecting = async move {
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(CONNECT_WITHIN))
                 .set_response_timeout(None);
-            let client = &self.client;
             let mut connection = client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
@@ -156,18 +202,32 @@ impl Link {
             let mut probe = redis::cmd("SET");
             probe.arg("sf1:probe").arg(1).arg("PX").arg(1000);
             probe.query_async::<()>(&mut connection).await?;
-            self.script
-                .prepare_invoke()
-                .load_async(&mut connection)
-                .await?;
+            script.prepare_invoke().load_async(&mut connection).await?;
             Ok(Session {
                 connection,
-                script: Arc::clone(&self.script),
+                script,
                 number,
+                answer_within,
+                pace: Arc::new(Pace {
+                    turns: Semaphore::new(ON_THEIR_WAY),
+                    heard: Mutex::new(Instant::now()),
+                    lost: AtomicBool::new(false),
+                }),
             })
         };
-        let connected = timeout(CONNECT_WITHIN, connecting).await;
-        connected.unwrap_or(Err(ConnectError::Silent))
+        let connected = self.apart(async { timeout(CONNECT_WITHIN, connecting).await });
+        match connected.await {
+            Some(Ok(connected)) => connected,
+            Some(Err(_)) | None => Err(ConnectError::Silent),
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.shutdown_background();
+        }
     }
 }
 
@@ -200,21 +260,38 @@ async fn check_memory(connection: &mut MultiplexedConnection) -> Result<(), Conn
 // === impl Session ===
 
 impl Session {
-    pub(super) async fn ask(
-        &self,
-        base: &str,
-        question: &Question,
-        until: Instant,
-    ) -> Result<Answer, NoAnswer> {
-        let text = serde_json::to_string(question).map_err(NoAnswer::Garbled)?;
+    /// Asks when it is this question's turn. The time for an answer begins then, and anew with each answer to another
+    /// question: they come in the order of the questions, so that while any come this one's is on its way.
+    async fn ask(&self, base: &str, text: String) -> Result<Answer, NoAnswer> {
+        let turn = self.pace.turns.acquire().await;
+        if turn.is_err() || self.pace.lost.load(Ordering::Relaxed) {
+            return Err(NoAnswer::Down);
+        }
         let mut connection = self.connection.clone();
         let mut invocation = self.script.key(base);
         let asked = invocation.arg(text).invoke_async::<String>(&mut connection);
-        let answer = timeout_at(until, asked).await;
-        let answer = answer
-            .map_err(|_| NoAnswer::Silent)?
-            .map_err(NoAnswer::Failed)?;
+        let answer = self.in_time(asked).await?.map_err(NoAnswer::Failed)?;
         serde_json::from_str(&answer).map_err(NoAnswer::Garbled)
+    }
+
+    async fn in_time<T>(&self, asked: impl Future<Output = T>) -> Result<T, NoAnswer> {
+        let mut asked = pin!(asked);
+        let patience = self.answer_within.saturating_sub(GRACE);
+        let mut since = Instant::now();
+        loop {
+            let until = since.checked_add(patience).unwrap_or(since);
+            if let Ok(answer) = timeout_at(until, asked.as_mut()).await {
+                *self.pace.heard.lock() = Instant::now();
+                return Ok(answer);
+            }
+            let heard = *self.pace.heard.lock();
+            if heard <= since {
+                break;
+            }
+            since = heard;
+        }
+        let late = timeout(GRACE, asked).await;
+        late.map_err(|_| NoAnswer::Silent)
     }
 }
 
