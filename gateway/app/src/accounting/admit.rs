@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use skinflint_budget::{Ask, Grant, Refusal, ReservationId};
-use skinflint_money::{NanoUsd, Price};
+use skinflint_money::Price;
 use skinflint_policies::OnExceed;
 use skinflint_protocol::Endpoint;
 use skinflint_tokens::Certainty;
@@ -45,14 +45,9 @@ impl Accounting {
         } else {
             None
         };
-        let open = candidate.opened(self, granted.as_ref());
-        if let Err(error) = self.write(&open.row).await {
-            if let Some(granted) = granted {
-                self.release(&open.kind.tenant, granted.id, NanoUsd::ZERO);
-            }
-            return Err(error.into());
-        }
-        Ok(Spending::of(open))
+        let mut spending = Spending::of(candidate.opened(self, granted.as_ref()));
+        spending.write_down().await?;
+        Ok(spending)
     }
 
     /// Finds room in all budgets of a call: first by the bound that costs nothing to know, then by counting the prompt,

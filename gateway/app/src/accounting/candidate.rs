@@ -278,6 +278,7 @@ impl<'a> Candidate<'a> {
             },
             quote,
             row,
+            is_written: false,
             budget: Budgeted::of(granted, limits, call),
             amendments: amendments(call, answerer, longest),
             rates: call

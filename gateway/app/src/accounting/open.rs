@@ -36,6 +36,8 @@ pub(super) struct Open {
     pub(super) kind: Kind,
     /// The row of the current attempt.
     pub(super) row: Reservation,
+    /// Whether that row is durable: before it is, nothing is sent.
+    pub(super) is_written: bool,
     /// What the budgets know of it.
     pub(super) budget: Budgeted,
     pub(super) amendments: Amendments,

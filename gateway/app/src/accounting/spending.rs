@@ -12,7 +12,7 @@ use super::open::{Known, Open, Said};
 use crate::{clock, error::MoneyError};
 
 /// What one call has reserved; nothing for a call that costs nothing. Dropped unsettled, it is settled at the most that the
-/// call can have cost.
+/// call can have cost: at nothing, as long as it could not be sent.
 #[derive(Debug)]
 pub(crate) struct Spending(Option<Box<Open>>);
 
@@ -100,13 +100,22 @@ impl Spending {
 
     /// Reserves the row of another attempt.
     pub(crate) async fn again(&mut self) -> Result<(), MoneyError> {
-        let Some(open) = &mut self.0 else {
-            return Ok(());
-        };
-        open.row.attempt = Uuid::now_v7();
-        open.row.number += 1;
-        open.row.at_ms = clock::unix_millis();
-        open.accounting.write(&open.row).await
+        if let Some(open) = &mut self.0 {
+            open.is_written = false;
+            open.row.attempt = Uuid::now_v7();
+            open.row.number += 1;
+            open.row.at_ms = clock::unix_millis();
+        }
+        self.write_down().await
+    }
+
+    /// Makes the row of the attempt durable; until it is, dropping this spends nothing.
+    pub(super) async fn write_down(&mut self) -> Result<(), MoneyError> {
+        if let Some(open) = &mut self.0 {
+            open.accounting.write(&open.row).await?;
+            open.is_written = true;
+        }
+        Ok(())
     }
 
     /// The provider declined for good, or could not be reached: nothing was spent.
@@ -207,8 +216,11 @@ fn count_and_settle(
 
 impl Drop for Spending {
     fn drop(&mut self) {
-        if let Some(mut open) = self.0.take() {
-            open.settle_upper_bound(Said::default());
+        match self.0.take() {
+            Some(mut open) if open.is_written => open.settle_upper_bound(Said::default()),
+            // Nothing was sent.
+            Some(mut open) => open.release(NanoUsd::ZERO),
+            None => {}
         }
     }
 }

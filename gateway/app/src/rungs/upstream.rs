@@ -78,8 +78,14 @@ impl UpstreamRung {
         if let Some(name) = &target.rename {
             edits.replace_with_text(view.model.span.clone(), name);
         }
-        spending.amend(&call.body, &mut edits)?;
-        call.body = edits.apply(&call.body)?;
+        let amended = spending.amend(&call.body, &mut edits);
+        match amended.and_then(|()| edits.apply(&call.body)) {
+            Ok(body) => call.body = body,
+            Err(error) => {
+                spending.settle_declined(None);
+                return Err(error.into());
+            }
+        }
         let receipt = call.receipt.clone();
         let origin = &self.origins[target.index];
         let request = prepare(&origin.provider, call);
