@@ -106,7 +106,7 @@ impl NanoUsd {
 impl fmt::Display for NanoUsd {
     /// Dollars, with as many decimals as it takes and at least two.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&dollars(u128::from(self.0), NANO_DECIMALS))
+        f.pad(&dollars(self.0, NANO_DECIMALS))
     }
 }
 
@@ -141,7 +141,7 @@ impl NanoUsdDelta {
 impl fmt::Display for NanoUsdDelta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        let amount = dollars(u128::from(self.0.unsigned_abs()), NANO_DECIMALS);
+        let amount = dollars(self.0.unsigned_abs(), NANO_DECIMALS);
         f.pad(&format!("{sign}{amount}"))
     }
 }
@@ -200,7 +200,7 @@ impl PicoUsd {
 impl fmt::Display for PicoUsd {
     /// Dollars per million tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&dollars(u128::from(self.0), PER_MILLION_DECIMALS))
+        f.pad(&dollars(self.0, PER_MILLION_DECIMALS))
     }
 }
 
@@ -275,12 +275,14 @@ fn decimal(text: &str, decimals: u32) -> Result<u64, NotMoney> {
 }
 
 /// Writes an integer of its smallest unit as a decimal number.
-fn dollars(amount: u128, decimals: u32) -> String {
-    let unit = 10_u128.pow(decimals);
-    let width = usize::try_from(decimals).unwrap_or_default();
-    let fraction = format!("{:0width$}", amount % unit);
-    let kept = fraction.trim_end_matches('0').len().max(2);
-    format!("{}.{}", amount / unit, &fraction[..kept])
+fn dollars(amount: u64, decimals: u32) -> String {
+    let unit = 10_u64.pow(decimals);
+    let (whole, mut fraction, mut width) = (amount / unit, amount % unit, decimals as usize);
+    while width > 2 && fraction.is_multiple_of(10) {
+        fraction /= 10;
+        width -= 1;
+    }
+    format!("{whole}.{fraction:0width$}")
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ impl CallLine {
 impl CallLine {
     /// Keeps the receipt in the ledger: of every call whose caller is known, as strangers shall not fill the disk.
     fn keep(&self, entries: &Entries, status: u16, outcome: Outcome, route: &str) {
-        let Some(tenant) = &entries.tenant else {
+        let (Some(tenant), Some(_)) = (&entries.tenant, self.layer.accounting.books()) else {
             return;
         };
         let attribution = entries.attribution.as_deref();
