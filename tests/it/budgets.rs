@@ -1,6 +1,7 @@
 //! Budgets hold: whatever calls turn out to cost, however many come at once, and however they end.
 
 mod disconnect;
+mod errors;
 mod exceeded;
 mod many;
 mod restart;

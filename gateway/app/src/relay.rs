@@ -94,7 +94,7 @@ impl Relay {
                 receipt.enter(|entries| enter(entries, &outcome));
                 spending.settle_whole(&outcome, parts.status);
             } else {
-                spending.settle_declined(Some(parts.status));
+                spending.settle_refused(parts.status);
             }
             Ok(Response::from_parts(parts, crate::body::full(body)))
         };

@@ -144,7 +144,7 @@ pub struct RequestRow {
     pub class: Option<String>,
     /// What the client tagged it with.
     pub tags: Vec<String>,
-    /// Such as `/v1/messages`.
+    /// The endpoint's name, such as `chat_completions`.
     pub endpoint: String,
     /// The model that was asked for.
     pub model: Option<String>,

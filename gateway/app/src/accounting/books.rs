@@ -12,7 +12,6 @@ use skinflint_ledger::{
     Config, Durability, Ledger, LedgerError, OpenError, PostgresUrl, Recovered, Store,
 };
 use skinflint_policies::{self as policies, Counters, LedgerFile, LedgerSettings, LedgerStore};
-
 use tokio::time::timeout;
 use uuid::Uuid;
 

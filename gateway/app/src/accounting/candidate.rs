@@ -50,6 +50,8 @@ pub(super) struct Candidate<'a> {
     pub(super) quote: Quote,
     /// Whether some of its prompt is kept by the provider, and only named.
     pub(super) names_input: bool,
+    /// What it is like, to learn from how it ends.
+    kind: Kind,
 }
 
 /// What the budgets said.
@@ -181,6 +183,7 @@ impl<'a> Candidate<'a> {
             asked,
             quote,
             names_input: input.certainty == Certainty::Unknown,
+            kind,
         })
     }
 
@@ -230,6 +233,7 @@ impl<'a> Candidate<'a> {
             asked,
             quote,
             names_input: _,
+            kind,
         } = self;
         let worst = match &tariff {
             Tariff::Machine(price) => price.charge(LONGEST_LOCAL_ANSWER).unwrap_or_default(),
@@ -271,11 +275,7 @@ impl<'a> Candidate<'a> {
             },
             tariff,
             asked,
-            kind: Kind {
-                tenant: scopes.tenant.clone(),
-                model: answerer.model().into(),
-                class: call.attribution.class.clone(),
-            },
+            kind,
             quote,
             row,
             is_written: false,

@@ -126,6 +126,24 @@ impl Spending {
         }
     }
 
+    /// The provider answered with an error. What it may have been billed for all the same is settled at the most that it can
+    /// have cost: its own words are missing where somebody between gave up waiting for them.
+    pub(crate) fn settle_refused(mut self, status: StatusCode) {
+        let may_be_billed = matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT
+        );
+        if !may_be_billed {
+            return self.settle_declined(Some(status));
+        }
+        if let Some(mut open) = self.0.take() {
+            open.settle_upper_bound(Said {
+                status: Some(status),
+                ..Said::default()
+            });
+        }
+    }
+
     /// An answer in one piece.
     pub(crate) fn settle_whole(mut self, outcome: &Outcome, status: StatusCode) {
         let Some(mut open) = self.0.take() else {

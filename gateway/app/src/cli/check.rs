@@ -33,13 +33,17 @@ pub(super) fn run(file: &ConfigFile) -> Outcome {
     for entry in config.models.entries() {
         out::line(format_args!("model     {}", entry.pattern));
     }
-    if config.tenants.keyless().is_some() {
-        out::line("tenants   none: callers on this machine need no key");
+    if config.tenants.are_described() {
+        let folder = config.policies.folder().display();
+        out::line(format_args!("tenants   {folder}"));
+        if let Some(keyless) = config.tenants.keyless() {
+            out::line(format_args!(
+                "keyless   {}: callers on this machine without a key",
+                keyless.id
+            ));
+        }
     } else {
-        out::line(format_args!(
-            "tenants   {}",
-            config.policies.folder().display()
-        ));
+        out::line("tenants   none: callers on this machine need no key");
     }
     Ok(())
 }

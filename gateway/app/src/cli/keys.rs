@@ -52,7 +52,7 @@ fn make(folder: &PolicyFolder, tenant: &str) -> Outcome {
     let key = VirtualKey::generate()?;
     let path = folder.add_key(&tenant, &key)?;
     out::note(format_args!(
-        "added key {} to {}; it is shown this once, and a running gateway knows it after a restart",
+        "added key {} to {}; it is shown this once, and a gateway that runs with a configuration file knows it at once",
         key.id,
         path.display()
     ));
@@ -73,7 +73,7 @@ fn revoke(folder: &PolicyFolder, id: &str) -> Outcome {
     let id = KeyId::of(id).map_or_else(|| KeyId::parse(id), Ok)?;
     let path = folder.revoke_key(&id)?;
     out::note(format_args!(
-        "took key {id} out of {}; a running gateway forgets it after a restart",
+        "took key {id} out of {}; a gateway that runs with a configuration file forgets it at once",
         path.display()
     ));
     Ok(())
