@@ -8,9 +8,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 
+use skinflint_kernels::Team;
 use tokio::sync::mpsc;
 
-pub use generation::{Event, Finish, Generation, TokenUsage};
+pub use generation::{Event, Finish, Generation, TokenLogprob, TokenUsage};
 use queue::{Job, Queue};
 use worker::Worker;
 
@@ -110,7 +111,13 @@ impl Engine {
     ) -> Result<Self, LoadFault> {
         let tokenizer = Arc::new(tokenizer);
         let queue = Arc::new(Queue::new(max_queue));
-        let worker = Worker::new(model, Arc::clone(&tokenizer), Arc::clone(&queue));
+        let team = Team::new(threads).map_err(LoadFault::Team)?;
+        let worker = Worker::new(
+            Arc::new(team),
+            model,
+            Arc::clone(&tokenizer),
+            Arc::clone(&queue),
+        );
         worker.start(threads)?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -168,7 +175,7 @@ impl Engine {
         match prompt {
             Prompt::Text(text) if text.is_empty() => Err(GenerateError::EmptyPrompt),
             Prompt::Text(text) => Ok(tokenizer.encode_prompt(text)),
-            Prompt::Chat(turns) => transcript(turns)
+            Prompt::Chat(chat) => transcript(&chat.turns)
                 .map(|text| tokenizer.encode_prompt(&text))
                 .ok_or(GenerateError::EmptyPrompt),
         }

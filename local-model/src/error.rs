@@ -100,6 +100,9 @@ pub enum LoadFault {
     /// The worker threads cannot be started.
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
+    /// The threads that compute cannot be started.
+    #[error("cannot start the threads that compute")]
+    Team(#[source] io::Error),
 }
 
 /// A call that the engine refuses.

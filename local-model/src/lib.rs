@@ -27,9 +27,12 @@ mod transcript;
 
 pub use catalog::{CATALOG, CatalogEntry, Package};
 pub use engine::{
-    DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenUsage,
+    DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenLogprob,
+    TokenUsage,
 };
 pub use error::{EngineFault, GenerateError, LoadError, LoadFault};
 pub use pull::{Progress, PullError, pull};
-pub use request::{GenerateRequest, Prompt, Role, Sampling, Turn};
+pub use request::{
+    Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,
+};
 pub use store::{StoreError, locate, verify};

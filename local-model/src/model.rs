@@ -8,6 +8,7 @@ pub(crate) mod linear;
 pub(crate) mod rope;
 
 use candle_core::{Result, Tensor};
+use skinflint_kernels::Lead;
 
 use crate::error::LoadFault;
 use crate::gguf::GgufFile;
@@ -23,11 +24,37 @@ pub(crate) trait Model: Send + Sync {
     /// An empty cache with room for `expected` positions; it grows past them.
     fn cache(&self, expected: usize) -> KvCache;
 
-    /// Final hidden states, (tokens, width), of `tokens`, which follow those in `cache`.
-    fn hidden(&self, tokens: &[u32], cache: &mut KvCache) -> Result<Tensor>;
+    /// The most bytes that a cache of so many positions takes.
+    fn cache_bytes(&self, positions: usize) -> usize;
+
+    /// Reads the next tokens of several sequences in one step: every weight is fetched once for all
+    /// of them. Returns the final hidden states that the chunks ask for, (rows, width), in the order
+    /// of the chunks. What a sequence gets does not depend on the others, bit for bit.
+    fn hidden(&self, lead: &Lead<'_>, chunks: &mut [Chunk<'_>]) -> Result<Tensor>;
 
     /// Logits, (rows, vocabulary), of hidden states.
-    fn logits(&self, hidden: &Tensor) -> Result<Tensor>;
+    fn logits(&self, lead: &Lead<'_>, hidden: &Tensor) -> Result<Tensor>;
+}
+
+/// The next tokens of one sequence, at least one.
+pub(crate) struct Chunk<'a> {
+    /// They follow those in `cache`.
+    pub(crate) tokens: &'a [u32],
+    /// What the sequence has read so far; the tokens are added.
+    pub(crate) cache: &'a mut KvCache,
+    /// Whose hidden states are wanted.
+    pub(crate) rows: Rows,
+}
+
+/// Tokens of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// None: there is more of the prompt to come.
+    None,
+    /// The last one, after which a token is to be chosen.
+    Last,
+    /// All of them, to score the text.
+    All,
 }
 
 /// The architectures that can be run.

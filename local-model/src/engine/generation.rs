@@ -4,12 +4,20 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::queue::Ticket;
 use crate::error::EngineFault;
+use crate::request::ToolCall;
 
 /// A piece of an answer, or its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// More text: whole characters, never part of a stop sequence.
-    Text(String),
+    Text {
+        /// The text.
+        text: String,
+        /// The tokens that it is made of; none where the call did not ask for log-probabilities.
+        tokens: Vec<TokenLogprob>,
+    },
+    /// The model calls a tool; its arguments fit the tool's schema.
+    Call(ToolCall),
     /// The answer is complete.
     Done {
         /// Why it ended.
@@ -21,6 +29,17 @@ pub enum Event {
     Failed(EngineFault),
 }
 
+/// A token of an answer, and what it stood against.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprob {
+    /// The token's own bytes, which need not be whole characters.
+    pub bytes: Vec<u8>,
+    /// Its natural log-probability by the model, before any penalty or form was applied.
+    pub logprob: f32,
+    /// The likeliest tokens in its place, likeliest first, with their log-probabilities.
+    pub top: Vec<(Vec<u8>, f32)>,
+}
+
 /// Why an answer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finish {
@@ -30,6 +49,8 @@ pub enum Finish {
     MaxTokens,
     /// One of the call's stop sequences.
     StopSequence(String),
+    /// The model called tools and waits for their results.
+    ToolCalls,
 }
 
 /// Tokens of one call.
@@ -83,7 +104,7 @@ impl Generation {
             .recv()
             .await
             .unwrap_or(Event::Failed(EngineFault::Stopped));
-        self.ended = !matches!(event, Event::Text(_));
+        self.ended = !matches!(event, Event::Text { .. } | Event::Call(_));
         Some(event)
     }
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Tensor};
 use parking_lot::Mutex;
+use skinflint_kernels::Lead;
 
 use super::*;
 use crate::error::EngineFault;
 use crate::fixture::{self, CONTEXT, Fixture};
 use crate::model::kv::KvCache;
-use crate::request::{Role, Sampling, Turn};
+use crate::model::{Chunk, Rows};
+use crate::request::{Chat, Role, Sampling, Turn};
 
 const LIMIT: u32 = 600;
 
@@ -40,24 +42,38 @@ impl Model for Scripted {
         KvCache::new(std::iter::empty(), expected)
     }
 
+    fn cache_bytes(&self, _positions: usize) -> usize {
+        0
+    }
+
     /// The number of tokens generated before this one, in one hidden value.
-    fn hidden(&self, tokens: &[u32], cache: &mut KvCache) -> candle_core::Result<Tensor> {
+    fn hidden(&self, _lead: &Lead<'_>, chunks: &mut [Chunk<'_>]) -> candle_core::Result<Tensor> {
         if let Some(permits) = &self.permits {
             permits.lock().recv().unwrap();
         }
         let pass = self.passes.fetch_add(1, Ordering::SeqCst) + 1;
         assert_ne!(Some(pass), self.panics_at, "as the test asked");
-        // The chunks of the prompt count as one position together.
-        let is_later_chunk = cache.position() > 0 && tokens.len() > 1;
-        cache.advance(usize::from(!is_later_chunk));
-        Tensor::new(&[[cache.position() as f32 - 1.0]], &Device::Cpu)
+        let mut rows = Vec::new();
+        for chunk in chunks {
+            // The chunks of the prompt count as one position together.
+            let is_later_chunk = chunk.cache.position() > 0 && chunk.tokens.len() > 1;
+            chunk.cache.advance(usize::from(!is_later_chunk));
+            if chunk.rows == Rows::Last {
+                rows.push(chunk.cache.position() as f32 - 1.0);
+            }
+        }
+        let count = rows.len();
+        Tensor::from_vec(rows, (count, 1), &Device::Cpu)
     }
 
-    fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor> {
-        let generated = hidden.to_vec2::<f32>()?[0][0] as usize;
-        let mut logits = vec![0.0_f32; self.vocabulary];
-        logits[*self.answer.get(generated).unwrap_or(&END) as usize] = 1.0;
-        Tensor::from_vec(logits, (1, self.vocabulary), &Device::Cpu)
+    fn logits(&self, _lead: &Lead<'_>, hidden: &Tensor) -> candle_core::Result<Tensor> {
+        let rows = hidden.to_vec2::<f32>()?;
+        let mut logits = vec![0.0_f32; rows.len() * self.vocabulary];
+        for (row, generated) in rows.iter().enumerate() {
+            let token = *self.answer.get(generated[0] as usize).unwrap_or(&END) as usize;
+            logits[row * self.vocabulary + token] = 1.0;
+        }
+        Tensor::from_vec(logits, (rows.len(), self.vocabulary), &Device::Cpu)
     }
 }
 
@@ -128,24 +144,29 @@ impl Stage {
 
 fn text(prompt: &str) -> GenerateRequest {
     GenerateRequest {
-        prompt: Prompt::Text(prompt.to_owned()),
-        max_tokens: None,
         // Without a penalty the script is followed even where it repeats itself.
         sampling: Sampling {
             repetition_penalty: Some(1.0),
             ..Sampling::default()
         },
-        stop: Vec::new(),
+        ..GenerateRequest::new(Prompt::Text(prompt.to_owned()))
     }
 }
 
 fn chat(said: &str) -> GenerateRequest {
     GenerateRequest {
-        prompt: Prompt::Chat(vec![Turn {
-            role: Role::User,
-            text: said.to_owned(),
-        }]),
+        prompt: Prompt::Chat(Chat {
+            turns: vec![Turn::new(Role::User, said)],
+            ..Chat::default()
+        }),
         ..text("")
+    }
+}
+
+fn said(text: &str) -> Event {
+    Event::Text {
+        text: text.to_owned(),
+        tokens: Vec::new(),
     }
 }
 
@@ -154,7 +175,7 @@ async fn read(mut generation: Generation) -> (String, Event) {
     let mut said = String::new();
     loop {
         match generation.next().await.unwrap() {
-            Event::Text(piece) => said.push_str(&piece),
+            Event::Text { text, .. } => said.push_str(&text),
             last => {
                 assert_eq!(generation.next().await, None);
                 return (said, last);
@@ -241,7 +262,7 @@ async fn characters_arrive_whole() {
     let mut generation = stage.engine.generate(text("a")).unwrap();
     for expected in ["a", "é", "👍"] {
         let event = generation.next().await.unwrap();
-        assert_eq!(event, Event::Text(expected.to_owned()));
+        assert_eq!(event, said(expected));
     }
     let request = GenerateRequest {
         max_tokens: Some(4),
@@ -327,7 +348,7 @@ async fn a_call_can_be_given_up_at_any_token() {
         let mut given_up = stage.engine.generate(text("a")).unwrap();
         stage.permit(passes);
         for _ in 0..passes.min(4) {
-            assert!(matches!(given_up.next().await, Some(Event::Text(_))));
+            assert!(matches!(given_up.next().await, Some(Event::Text { .. })));
         }
         drop(given_up);
         // The pass that may have begun ends; none follows it. The next call takes five.
@@ -370,7 +391,7 @@ async fn a_stopped_engine_finishes_what_it_serves() {
     let mut served = stage.engine.generate(text("a")).unwrap();
     let waiting = stage.engine.generate(text("a")).unwrap();
     stage.permit(1);
-    assert_eq!(served.next().await, Some(Event::Text(" the".to_owned())));
+    assert_eq!(served.next().await, Some(said(" the")));
     stage.engine.stop();
     assert_eq!(read(waiting).await.1, Event::Failed(EngineFault::Stopped));
     let refused = stage.engine.generate(text("a")).unwrap_err();
@@ -389,7 +410,7 @@ async fn dropping_the_engine_stops_it() {
     let mut served = stage.engine.generate(text("a")).unwrap();
     let waiting = stage.engine.generate(text("a")).unwrap();
     stage.permit(1);
-    assert!(matches!(served.next().await, Some(Event::Text(_))));
+    assert!(matches!(served.next().await, Some(Event::Text { .. })));
     drop(stage);
     assert_eq!(read(waiting).await.1, Event::Failed(EngineFault::Stopped));
 }

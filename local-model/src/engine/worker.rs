@@ -4,15 +4,16 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use candle_core::Tensor;
 use candle_core::utils::barrier_pool;
 use rayon::ThreadPoolBuilder;
+use skinflint_kernels::Team;
 use tracing::{error, warn};
 
 use super::generation::{Event, Finish, TokenUsage};
 use super::queue::{Job, Queue};
 use crate::error::{EngineFault, LoadFault};
-use crate::model::Model;
+use crate::model::kv::KvCache;
+use crate::model::{Chunk, Model, Rows};
 use crate::tokenizer::{Detokenizer, Tokenizer};
 
 /// Tokens of the prompt that are read between two looks at whether anybody still waits: some tenths
@@ -21,14 +22,21 @@ const PREFILL_CHUNK: usize = 128;
 
 /// Serves the queue until it is stopped.
 pub(super) struct Worker {
+    team: Arc<Team>,
     model: Box<dyn Model>,
     tokenizer: Arc<Tokenizer>,
     queue: Arc<Queue>,
 }
 
 impl Worker {
-    pub(super) fn new(model: Box<dyn Model>, tokenizer: Arc<Tokenizer>, queue: Arc<Queue>) -> Self {
+    pub(super) fn new(
+        team: Arc<Team>,
+        model: Box<dyn Model>,
+        tokenizer: Arc<Tokenizer>,
+        queue: Arc<Queue>,
+    ) -> Self {
         Self {
+            team,
             model,
             tokenizer,
             queue,
@@ -85,20 +93,30 @@ impl Worker {
         if job.max_tokens == 0 {
             return Ok(Some((Finish::MaxTokens, usage)));
         }
+        let lead = self.team.lead();
         let mut cache = self.model.cache(job.prompt.len());
+        let step = |tokens: &[u32], cache: &mut KvCache| {
+            let rows = Rows::Last;
+            let mut chunks = [Chunk {
+                tokens,
+                cache,
+                rows,
+            }];
+            self.model.hidden(&lead, &mut chunks)
+        };
         let mut hidden = None;
         for chunk in job.prompt.chunks(PREFILL_CHUNK) {
             if job.is_abandoned() {
                 return Ok(None);
             }
-            hidden = Some(self.model.hidden(chunk, &mut cache)?);
+            hidden = Some(step(chunk, &mut cache)?);
         }
         let Some(mut hidden) = hidden else {
             candle_core::bail!("a prompt without tokens");
         };
         let mut text = Detokenizer::default();
         loop {
-            let mut logits = self.last_logits(&hidden)?;
+            let mut logits = self.model.logits(&lead, &hidden)?.squeeze(0)?.to_vec1()?;
             if job.is_abandoned() {
                 return Ok(None);
             }
@@ -116,13 +134,8 @@ impl Worker {
                 let finish = job.end(text).unwrap_or(Finish::MaxTokens);
                 return Ok(Some((finish, usage)));
             }
-            hidden = self.model.hidden(&[token], &mut cache)?;
+            hidden = step(&[token], &mut cache)?;
         }
-    }
-
-    fn last_logits(&self, hidden: &Tensor) -> candle_core::Result<Vec<f32>> {
-        let last = hidden.narrow(0, hidden.dim(0)? - 1, 1)?.contiguous()?;
-        self.model.logits(&last)?.squeeze(0)?.to_vec1()
     }
 }
 
@@ -147,7 +160,10 @@ impl Job {
     fn send(&self, text: String) {
         if !text.is_empty() {
             // Fails only where the client has gone away, which is looked at before each token.
-            let _ = self.events.send(Event::Text(text));
+            let _ = self.events.send(Event::Text {
+                text,
+                tokens: Vec::new(),
+            });
         }
     }
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use candle_core::quantized::QTensor;
 use candle_core::{Device, Result, Tensor};
 use candle_nn::ops::rms_norm;
+use skinflint_kernels::Lead;
 
-use super::Model;
 use super::attention::attend;
 use super::geglu::geglu;
 use super::kv::{KvCache, LayerCache};
 use super::linear::Linear;
 use super::rope::{Rope, Rotation};
+use super::{Chunk, Model, Rows};
 use crate::error::LoadFault;
 use crate::gguf::GgufFile;
 
@@ -139,18 +140,8 @@ impl Gemma3 {
         let attended = attend(&queries, first, layer.window, cache)?;
         layer.output.forward(&attended)
     }
-}
 
-impl Model for Gemma3 {
-    fn context_length(&self) -> u32 {
-        self.shape.context_length
-    }
-
-    fn cache(&self, expected: usize) -> KvCache {
-        KvCache::new(self.layers.iter().map(|layer| layer.window), expected)
-    }
-
-    fn hidden(&self, tokens: &[u32], cache: &mut KvCache) -> Result<Tensor> {
+    fn hidden_of(&self, tokens: &[u32], cache: &mut KvCache) -> Result<Tensor> {
         let epsilon = self.shape.epsilon;
         let first = cache.position();
         let local = self.local_rope.rotation(first, tokens.len())?;
@@ -176,8 +167,44 @@ impl Model for Gemma3 {
         cache.advance(tokens.len());
         rms_norm(&states, &self.output_norm, epsilon)
     }
+}
 
-    fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+impl Model for Gemma3 {
+    fn context_length(&self) -> u32 {
+        self.shape.context_length
+    }
+
+    fn cache(&self, expected: usize) -> KvCache {
+        KvCache::new(self.layers.iter().map(|layer| layer.window), expected)
+    }
+
+    fn cache_bytes(&self, positions: usize) -> usize {
+        let per_position = 2 * self.shape.key_heads * self.shape.head_dim * size_of::<f32>();
+        let held = |layer: &Layer| {
+            layer
+                .window
+                .map_or(positions, |window| positions.min(window))
+        };
+        self.layers.iter().map(held).sum::<usize>() * per_position
+    }
+
+    fn hidden(&self, _lead: &Lead<'_>, chunks: &mut [Chunk<'_>]) -> Result<Tensor> {
+        let mut rows = Vec::new();
+        for chunk in chunks {
+            let hidden = self.hidden_of(chunk.tokens, chunk.cache)?;
+            match chunk.rows {
+                Rows::None => {}
+                Rows::Last => rows.push(hidden.narrow(0, chunk.tokens.len() - 1, 1)?.contiguous()?),
+                Rows::All => rows.push(hidden),
+            }
+        }
+        if rows.is_empty() {
+            return Tensor::zeros((0, self.shape.width), candle_core::DType::F32, &Device::Cpu);
+        }
+        Tensor::cat(&rows, 0)
+    }
+
+    fn logits(&self, _lead: &Lead<'_>, hidden: &Tensor) -> Result<Tensor> {
         self.head.forward_compact(hidden)
     }
 }

@@ -5,8 +5,8 @@ mod stream;
 use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use skinflint_local_model::{
-    Engine, Event, Finish, GenerateError, GenerateRequest, Generation, Prompt, Role, Sampling,
-    TokenUsage, Turn,
+    Chat, Engine, Event, Finish, GenerateError, GenerateRequest, Generation, Prompt, Role,
+    Sampling, TokenUsage, Turn,
 };
 use skinflint_protocol::{
     Conversation, Emitter, Endpoint, Meta, RequestView, Speaker, Stop, StopReason, Usage,
@@ -110,10 +110,11 @@ async fn whole(
     let mut text = String::new();
     while let Some(event) = receipt.waiting(generation.next()).await {
         match event {
-            Event::Text(piece) => {
+            Event::Text { text: piece, .. } => {
                 receipt.first_token();
                 text.push_str(&piece);
             }
+            Event::Call(_) => {}
             Event::Done { finish, usage } => {
                 let (stop, usage) = enter(receipt, finish, usage);
                 spending.settle_local(usage);
@@ -164,27 +165,30 @@ fn request(conversation: Conversation) -> GenerateRequest {
             ..Sampling::default()
         },
         stop: wanted.stop.clone(),
-        prompt: prompt(conversation),
+        ..GenerateRequest::new(prompt(conversation))
     }
 }
 
 fn prompt(conversation: Conversation) -> Prompt {
-    let turn = |turn: skinflint_protocol::Turn| Turn {
-        role: match turn.role {
+    let turn = |turn: skinflint_protocol::Turn| {
+        let role = match turn.role {
             Speaker::System => Role::System,
             Speaker::User => Role::User,
             Speaker::Assistant => Role::Assistant,
             Speaker::Tool => Role::Tool,
-        },
-        text: turn.text,
+        };
+        Turn::new(role, turn.text)
     };
-    Prompt::Chat(conversation.turns.into_iter().map(turn).collect())
+    Prompt::Chat(Chat {
+        turns: conversation.turns.into_iter().map(turn).collect(),
+        ..Chat::default()
+    })
 }
 
 /// Enters how an answer ended and what it used, in the words of the protocols.
 fn enter(receipt: &Receipt, finish: Finish, tokens: TokenUsage) -> (Stop, Usage) {
     let (stop, reason) = match finish {
-        Finish::EndOfTurn => (Stop::EndTurn, StopReason::EndTurn),
+        Finish::EndOfTurn | Finish::ToolCalls => (Stop::EndTurn, StopReason::EndTurn),
         Finish::MaxTokens => (Stop::MaxTokens, StopReason::MaxTokens),
         Finish::StopSequence(text) => (Stop::StopSequence(text), StopReason::StopSequence),
     };

@@ -1,5 +1,9 @@
 //! Against a reference that is written for reading: plain loops, one position after another.
 
+use std::num::NonZeroUsize;
+
+use skinflint_kernels::Team;
+
 use super::*;
 use crate::fixture::{
     self, EPSILON, FEED_FORWARD, Fixture, HEAD_DIM, HEADS, KEY_HEADS, LAYERS, WIDTH, WINDOW,
@@ -14,13 +18,33 @@ fn model(fixture: &Fixture) -> Box<dyn Model> {
     Architecture::Gemma3.load(&mut gguf, vocabulary).unwrap()
 }
 
+fn team() -> Team {
+    Team::new(NonZeroUsize::MIN).unwrap()
+}
+
+fn hidden(model: &dyn Model, tokens: &[u32], cache: &mut KvCache) -> Tensor {
+    let rows = Rows::All;
+    let mut chunks = [Chunk {
+        tokens,
+        cache,
+        rows,
+    }];
+    model.hidden(&team().lead(), &mut chunks).unwrap()
+}
+
 /// Logits at every position, reading the tokens in chunks of the given size.
 fn logits(model: &dyn Model, tokens: &[u32], chunk: usize) -> Vec<Vec<f32>> {
     let mut cache = model.cache(tokens.len());
     let mut rows = Vec::new();
     for chunk in tokens.chunks(chunk) {
-        let hidden = model.hidden(chunk, &mut cache).unwrap();
-        rows.extend(model.logits(&hidden).unwrap().to_vec2::<f32>().unwrap());
+        let hidden = hidden(model, chunk, &mut cache);
+        rows.extend(
+            model
+                .logits(&team().lead(), &hidden)
+                .unwrap()
+                .to_vec2::<f32>()
+                .unwrap(),
+        );
     }
     assert_eq!(cache.position(), tokens.len());
     rows
@@ -257,7 +281,7 @@ fn real_weights_give_the_same_logits_in_chunks() {
         let mut cache = model.cache(tokens.len());
         let chunks = tokens.chunks(chunk);
         let hidden = chunks
-            .map(|chunk| model.hidden(chunk, &mut cache).unwrap())
+            .map(|chunk| hidden(model.as_ref(), chunk, &mut cache))
             .last()
             .unwrap();
         let row = hidden
@@ -267,7 +291,7 @@ fn real_weights_give_the_same_logits_in_chunks() {
             .unwrap();
         vec![
             model
-                .logits(&row)
+                .logits(&team().lead(), &row)
                 .unwrap()
                 .squeeze(0)
                 .unwrap()

@@ -88,7 +88,8 @@ impl LocalStream {
         };
         match event {
             Err(_) => Bytes::from_static(keep_alive(self.endpoint)),
-            Ok(Some(Event::Text(text))) => {
+            Ok(Some(Event::Call(_))) => Bytes::new(),
+            Ok(Some(Event::Text { text, .. })) => {
                 self.receipt.first_token();
                 self.emitter.delta(&text)
             }
