@@ -23,6 +23,7 @@ pub mod sampler;
 mod stop;
 mod store;
 mod tokenizer;
+mod tool_syntax;
 mod transcript;
 
 pub use catalog::{CATALOG, CatalogEntry, Package};
