@@ -16,8 +16,8 @@ use queue::{Job, Queue};
 use worker::Worker;
 
 use crate::error::{GenerateError, LoadError, LoadFault};
-use crate::gguf::GgufFile;
-use crate::model::{Architecture, Model};
+use crate::load::load;
+use crate::model::Model;
 use crate::request::{GenerateRequest, Prompt};
 use crate::sampler::Sampler;
 use crate::stop::StopFilter;
@@ -86,19 +86,18 @@ impl Engine {
     }
 
     fn load_file(path: &Path, options: EngineOptions) -> Result<Self, LoadFault> {
-        let mut gguf = GgufFile::open(path)?;
-        let architecture = Architecture::of(&gguf)?;
-        let tokenizer = Tokenizer::load(&mut gguf)?;
-        let model = architecture.load(&mut gguf, tokenizer.size())?;
+        let team = Team::new(options.threads).map_err(LoadFault::Team)?;
+        let loaded = load(&team, path)?;
         let limit = options.context_limit.map_or(u32::MAX, NonZeroU32::get);
         let info = ModelInfo {
-            context_length: model.context_length().min(limit),
+            context_length: loaded.model.context_length().min(limit),
             name: options.name,
-            architecture: architecture.name().to_owned(),
-            parameter_count: gguf.parameter_count(),
-            file_bytes: gguf.file_bytes(),
-            base_model: !gguf.has("tokenizer.chat_template"),
+            architecture: loaded.architecture.to_owned(),
+            parameter_count: loaded.parameter_count,
+            file_bytes: loaded.file_bytes,
+            base_model: loaded.is_base,
         };
+        let (tokenizer, model) = (loaded.tokenizer, loaded.model);
         Self::start(info, tokenizer, model, options.threads, options.max_queue)
     }
 

@@ -38,8 +38,12 @@ impl Model for Scripted {
         LIMIT
     }
 
-    fn cache(&self, expected: usize) -> KvCache {
-        KvCache::new(std::iter::empty(), expected)
+    fn vocabulary(&self) -> usize {
+        self.vocabulary
+    }
+
+    fn cache(&self) -> KvCache {
+        KvCache::new(std::iter::empty())
     }
 
     fn cache_bytes(&self, _positions: usize) -> usize {

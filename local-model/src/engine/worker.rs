@@ -94,7 +94,7 @@ impl Worker {
             return Ok(Some((Finish::MaxTokens, usage)));
         }
         let lead = self.team.lead();
-        let mut cache = self.model.cache(job.prompt.len());
+        let mut cache = self.model.cache();
         let step = |tokens: &[u32], cache: &mut KvCache| {
             let rows = Rows::Last;
             let mut chunks = [Chunk {

@@ -75,7 +75,7 @@ fn an_unknown_architecture_is_named() {
     let bytes = fs::read(fixture.write().path()).unwrap();
     assert_eq!(
         fault(&bytes),
-        "architecture \"rwkv7\" is not supported (supported: gemma3)"
+        "architecture \"rwkv7\" is not supported (supported: gemma3, qwen2, qwen3, llama)"
     );
 }
 
