@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use crate::tokenizer::EncodeError;
+
 /// A model file that cannot be served.
 #[derive(Debug, Error)]
 #[error("cannot load the model {}", path.display())]
@@ -47,6 +49,32 @@ pub enum LoadFault {
     /// The header has values that no valid file has.
     #[error("damaged GGUF header")]
     Header,
+    /// A file of the checkpoint cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A JSON file of the checkpoint is not what it should be.
+    #[error("{} is not what it should be", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A safetensors file is damaged.
+    #[error("{} is not a safetensors file, or a damaged one: {reason}", path.display())]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The file ends before its tensors do.
     #[error("truncated: the header announces {needed} bytes, the file has {actual}")]
     Truncated {
@@ -56,9 +84,17 @@ pub enum LoadFault {
         actual: u64,
     },
     /// The weights are of a kind that this crate cannot run.
-    #[error("architecture {architecture:?} is not supported (supported: gemma3)")]
+    #[error(
+        "architecture {architecture:?} is not supported (supported: gemma3, qwen2, qwen3, llama)"
+    )]
     UnsupportedArchitecture {
         /// The file's `general.architecture`.
+        architecture: String,
+    },
+    /// The weights are of a kind of encoder that this crate cannot run.
+    #[error("encoder {architecture:?} is not supported (supported: bert, roberta, xlm-roberta, modernbert)")]
+    UnsupportedEncoder {
+        /// The config's `model_type`.
         architecture: String,
     },
     /// A metadata value is missing or of another type.
@@ -148,4 +184,22 @@ pub enum EngineFault {
     /// The computation failed.
     #[error("the computation failed: {0}")]
     Compute(String),
+}
+
+/// Texts that an encoder does not answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EncodeFault {
+    /// Too many texts are waiting.
+    #[error("the queue is full; try again in {} s", retry_after.as_secs())]
+    QueueFull {
+        /// When there is likely to be room, in whole seconds.
+        retry_after: Duration,
+    },
+    /// A text has no tokens.
+    #[error(transparent)]
+    Text(#[from] EncodeError),
+    /// The computation failed.
+    #[error(transparent)]
+    Engine(EngineFault),
 }

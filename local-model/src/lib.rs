@@ -10,12 +10,15 @@
 )]
 
 mod catalog;
+mod checkpoint;
 mod checksum;
+mod encoding;
 mod engine;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod gguf;
+mod load;
 mod model;
 mod pull;
 mod request;
@@ -27,6 +30,9 @@ mod tool_syntax;
 mod transcript;
 
 pub use catalog::{CATALOG, CatalogEntry, Package};
+pub use encoding::{
+    Classified, ClassifiedToken, DEFAULT_MAX_TEXTS, DEFAULT_MEMO_BYTES, Embedder, Embeddings, EncoderOptions, TokenClassifier,
+};
 pub use engine::{
     DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenLogprob,
     TokenUsage,
