@@ -21,8 +21,8 @@ use crate::model::{Architecture, Model};
 use crate::request::{GenerateRequest, Prompt};
 use crate::sampler::Sampler;
 use crate::stop::StopFilter;
+use crate::template::Template;
 use crate::tokenizer::Tokenizer;
-use crate::transcript::{self, transcript};
 
 /// The most tokens that are generated for a call that names no number. Base models often do not
 /// come to an end by themselves, and at some 40 tokens per second on two cores this many take about
@@ -70,6 +70,7 @@ pub struct Engine {
 struct Shared {
     info: ModelInfo,
     tokenizer: Arc<Tokenizer>,
+    template: Template,
     queue: Arc<Queue>,
 }
 
@@ -89,6 +90,7 @@ impl Engine {
         let mut gguf = GgufFile::open(path)?;
         let architecture = Architecture::of(&gguf)?;
         let tokenizer = Tokenizer::load(&mut gguf)?;
+        let template = Template::from_gguf(&gguf)?;
         let model = architecture.load(&mut gguf, tokenizer.size())?;
         let limit = options.context_limit.map_or(u32::MAX, NonZeroU32::get);
         let info = ModelInfo {
@@ -97,14 +99,20 @@ impl Engine {
             architecture: architecture.name().to_owned(),
             parameter_count: gguf.parameter_count(),
             file_bytes: gguf.file_bytes(),
-            base_model: !gguf.has("tokenizer.chat_template"),
+            base_model: template.is_transcript(),
         };
-        Self::start(info, tokenizer, model, options.threads, options.max_queue)
+        Self::start(
+            info,
+            (tokenizer, template),
+            model,
+            options.threads,
+            options.max_queue,
+        )
     }
 
     fn start(
         info: ModelInfo,
-        tokenizer: Tokenizer,
+        (tokenizer, template): (Tokenizer, Template),
         model: Box<dyn Model>,
         threads: NonZeroUsize,
         max_queue: usize,
@@ -123,6 +131,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 info,
                 tokenizer,
+                template,
                 queue,
             }),
         })
@@ -135,19 +144,18 @@ impl Engine {
 
     /// Tokens of a prompt, template included. Takes 0.2 to 0.3 ms per kilobyte on the calling thread.
     pub fn count_tokens(&self, prompt: &Prompt) -> Result<usize, GenerateError> {
-        Ok(self.encode(prompt)?.len())
+        Ok(self.encode(prompt)?.0.len())
     }
 
     /// Queues a call and returns without waiting for it. The prompt is tokenized on the calling
     /// thread, at 0.2 to 0.3 ms per kilobyte: long ones are better placed from a blocking task.
     pub fn generate(&self, request: GenerateRequest) -> Result<Generation, GenerateError> {
-        let prompt = self.encode(&request.prompt)?;
+        let (prompt, template_stops) = self.encode(&request.prompt)?;
         let (prompt_tokens, max_tokens) = self.budget(prompt.len(), request.max_tokens)?;
         let is_chat = matches!(request.prompt, Prompt::Chat(_));
-        let template_stops = transcript::STOPS
-            .iter()
-            .filter(|_| is_chat)
-            .map(|&stop| (stop.to_owned(), Finish::EndOfTurn));
+        let template_stops = template_stops
+            .into_iter()
+            .map(|stop| (stop, Finish::EndOfTurn));
         let stops = request
             .stop
             .into_iter()
@@ -170,14 +178,16 @@ impl Engine {
         self.shared.queue.stop();
     }
 
-    fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, GenerateError> {
+    /// Tokens of a prompt, and where its template says that the answer ends.
+    fn encode(&self, prompt: &Prompt) -> Result<(Vec<u32>, Vec<String>), GenerateError> {
         let tokenizer = &self.shared.tokenizer;
         match prompt {
             Prompt::Text(text) if text.is_empty() => Err(GenerateError::EmptyPrompt),
-            Prompt::Text(text) => Ok(tokenizer.encode_prompt(text)),
-            Prompt::Chat(chat) => transcript(&chat.turns)
-                .map(|text| tokenizer.encode_prompt(&text))
-                .ok_or(GenerateError::EmptyPrompt),
+            Prompt::Text(text) => Ok((tokenizer.encode_prompt(text), Vec::new())),
+            Prompt::Chat(chat) => {
+                let rendered = self.shared.template.render(chat, tokenizer, None)?;
+                Ok((tokenizer.encode_rendered(&rendered), rendered.stops))
+            }
         }
     }
 
