@@ -319,3 +319,5 @@ fn check_rows(tokens: usize, rows: usize) -> Result<(), LoadFault> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod trained;

@@ -251,3 +251,6 @@ fn byte_of(character: char) -> Option<u8> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,3 +104,6 @@ impl TextEncoder {
         Ok(encoded)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -269,3 +269,6 @@ fn without_prefix(whole: &Tokenizer, parts: Parts) -> Result<Tokenizer, String> 
     bare.with_pre_tokenizer(pre_tokenizer);
     Ok(bare)
 }
+
+#[cfg(test)]
+mod tests;

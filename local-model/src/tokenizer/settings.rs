@@ -138,3 +138,82 @@ fn read_json<T: DeserializeOwned + Default>(path: &Path) -> Result<T, LoadFault>
         source,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn read(files: &[(&str, &str)]) -> CheckpointSettings {
+        CheckpointSettings::read(folder(files).path()).unwrap()
+    }
+
+    #[test]
+    fn an_empty_folder_says_nothing() {
+        let settings = read(&[]);
+        assert!(settings.ends.is_empty() && settings.templates.is_empty());
+        assert_eq!((settings.bos, settings.eos, settings.add_bos), (None, None, None));
+    }
+
+    #[test]
+    fn tokens_come_as_text_or_described_and_ends_as_one_or_many() {
+        let settings = read(&[
+            (
+                "tokenizer_config.json",
+                r#"{"bos_token": {"__type": "AddedToken", "content": "<s>", "lstrip": false},
+                    "eos_token": "</s>", "add_bos_token": true, "model_max_length": 1e30}"#,
+            ),
+            ("generation_config.json", r#"{"eos_token_id": [7, 9]}"#),
+            ("config.json", r#"{"eos_token_id": 5, "hidden_size": 64}"#),
+        ]);
+        assert_eq!(settings.bos.as_deref(), Some("<s>"));
+        assert_eq!(settings.eos.as_deref(), Some("</s>"));
+        assert_eq!(settings.add_bos, Some(true));
+        assert_eq!(settings.ends, [7, 9, 5]);
+        let none = read(&[
+            ("tokenizer_config.json", r#"{"bos_token": null}"#),
+            ("config.json", r#"{"eos_token_id": null}"#),
+        ]);
+        assert!(none.bos.is_none() && none.ends.is_empty());
+    }
+
+    #[test]
+    fn templates_come_alone_or_named_or_in_a_file() {
+        let one = ("tokenizer_config.json", r#"{"chat_template": "one"}"#);
+        let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        assert_eq!(read(&[one]).templates, [pair("default", "one")]);
+        let named = (
+            "tokenizer_config.json",
+            r#"{"chat_template": [{"name": "default", "template": "a"},
+                                  {"name": "tool_use", "template": "b"}]}"#,
+        );
+        assert_eq!(
+            read(&[named]).templates,
+            [pair("default", "a"), pair("tool_use", "b")]
+        );
+        assert_eq!(
+            read(&[named, ("chat_template.jinja", "c")]).templates,
+            [pair("tool_use", "b"), pair("default", "c")]
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let folder = folder(&[("generation_config.json", r#"{"eos_token_id": "x"}"#)]);
+        let fault = CheckpointSettings::read(folder.path()).unwrap_err();
+        assert!(
+            fault.to_string().contains("generation_config.json is damaged"),
+            "{fault}"
+        );
+        assert!(fault.source().is_some());
+    }
+}

@@ -5,7 +5,7 @@ use super::*;
 use crate::fixture::{self, Fixture};
 
 /// Texts that are hard on a tokenizer.
-const TEXTS: &[&str] = &[
+pub(super) const TEXTS: &[&str] = &[
     "",
     " ",
     "the thing in the bath",
@@ -23,7 +23,7 @@ const TEXTS: &[&str] = &[
     "https://example.org/a?b=c&d=%20#e 3.14159 1e-9 0xDEADBEEF",
 ];
 
-fn encode(tokenizer: &Tokenizer, text: &str) -> Vec<TokenId> {
+pub(super) fn encode(tokenizer: &Tokenizer, text: &str) -> Vec<TokenId> {
     let mut tokens = Vec::new();
     tokenizer.encode_into(text, &mut tokens);
     tokens
@@ -37,7 +37,7 @@ fn pieces(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
 }
 
 /// Decodes as an answer is decoded: token by token.
-fn decode(tokenizer: &Tokenizer, tokens: &[TokenId]) -> String {
+pub(super) fn decode(tokenizer: &Tokenizer, tokens: &[TokenId]) -> String {
     let mut detokenizer = Detokenizer::default();
     let mut text: String = tokens
         .iter()
