@@ -133,6 +133,48 @@ pub enum LoadFault {
         /// What is wrong with it.
         reason: String,
     },
+    /// The vocabulary belongs to another model.
+    #[error(
+        "wrong tokenizer: it has {tokens} tokens, the model's embedding has rows for {rows}; take the tokenizer that came with the model"
+    )]
+    WrongTokenizer {
+        /// The highest token and one.
+        tokens: usize,
+        /// Rows of the embedding table.
+        rows: usize,
+    },
+    /// A file beside the weights cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A file beside the weights does not have the values that it should have.
+    #[error("{} is damaged or of another kind", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A `tokenizer.json` that cannot be used.
+    #[error("unusable tokenizer {}: {reason}", path.display())]
+    TokenizerFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The chat template is not valid.
+    #[error("the chat template cannot be read: {reason}")]
+    Template {
+        /// What is wrong, and in which line.
+        reason: String,
+    },
     /// The worker threads cannot be started.
     #[error("cannot start the worker threads")]
     Threads(#[source] rayon::ThreadPoolBuildError),
@@ -169,6 +211,18 @@ pub enum GenerateError {
     /// There is nothing to answer.
     #[error("the prompt is empty")]
     EmptyPrompt,
+    /// The model's chat template does not take such a conversation.
+    #[error("the model's chat template refuses the conversation: {message}")]
+    Refused {
+        /// What the template says.
+        message: String,
+    },
+    /// The model's chat template fails: a fault of the model's file.
+    #[error("the model's chat template fails: {reason}")]
+    Template {
+        /// What went wrong, and in which line.
+        reason: String,
+    },
 }
 
 /// A fault inside the engine that ended one call; the engine serves the next one.

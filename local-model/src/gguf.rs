@@ -81,6 +81,31 @@ impl GgufFile {
         }
     }
 
+    /// The metadata value under `key` as a string; `None` where the key is absent.
+    pub(crate) fn string_if_given(&self, key: &str) -> Result<Option<&str>, LoadFault> {
+        if self.has(key) {
+            self.string(key).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The metadata values under `key` as strings; none where the key is absent.
+    pub(crate) fn strings_if_given(&self, key: &str) -> Result<Vec<&str>, LoadFault> {
+        let strings = match self.content.metadata.get(key) {
+            None => Some(Vec::new()),
+            Some(Value::Array(values)) => values
+                .iter()
+                .map(|value| match value {
+                    Value::String(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect(),
+            Some(_) => None,
+        };
+        strings.ok_or_else(|| missing(key, "an array of strings"))
+    }
+
     /// The metadata value under `key` as a whole number.
     pub(crate) fn integer(&self, key: &str) -> Result<u32, LoadFault> {
         self.integer_if_given(key)?

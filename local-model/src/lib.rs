@@ -25,9 +25,9 @@ mod request;
 pub mod sampler;
 mod stop;
 mod store;
+mod template;
 mod tokenizer;
 mod tool_syntax;
-mod transcript;
 
 pub use catalog::{CATALOG, CatalogEntry, Package};
 pub use encoding::{

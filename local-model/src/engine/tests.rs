@@ -130,8 +130,14 @@ impl Play<'_> {
         };
         let threads = NonZeroUsize::MIN;
         Stage {
-            engine: Engine::start(info, tokenizer, Box::new(model), threads, self.max_queue)
-                .unwrap(),
+            engine: Engine::start(
+                info,
+                (tokenizer, Template::Transcript),
+                Box::new(model),
+                threads,
+                self.max_queue,
+            )
+            .unwrap(),
             passes,
             permits: self.by_permit.then_some(permits),
         }
