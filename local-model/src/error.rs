@@ -97,12 +97,9 @@ pub enum LoadFault {
         /// What is wrong with it.
         reason: String,
     },
-    /// The worker threads cannot be started.
-    #[error("cannot start the worker threads")]
-    Threads(#[source] rayon::ThreadPoolBuildError),
-    /// The threads that compute cannot be started.
-    #[error("cannot start the threads that compute")]
-    Team(#[source] io::Error),
+    /// The engine's thread cannot be started.
+    #[error("cannot start the engine's thread")]
+    Thread(#[source] io::Error),
 }
 
 /// A call that the engine refuses.
@@ -133,6 +130,39 @@ pub enum GenerateError {
     /// There is nothing to answer.
     #[error("the prompt is empty")]
     EmptyPrompt,
+    /// The keys and values of prompt and answer would not fit into the memory that the engine may
+    /// use for them, not even alone.
+    #[error(
+        "prompt and answer can take {needed_bytes} bytes of the cache, which holds {limit_bytes}; ask for fewer tokens"
+    )]
+    CacheOverflow {
+        /// What they take at most.
+        needed_bytes: usize,
+        /// What the engine may use for all calls together.
+        limit_bytes: usize,
+    },
+    /// The deadline had passed when the call was placed.
+    #[error("the call's deadline has passed")]
+    DeadlinePassed,
+    /// A token to score is not in the vocabulary.
+    #[error("token {token} is not in the vocabulary, which has {size}")]
+    UnknownToken {
+        /// The token.
+        token: u32,
+        /// Tokens of the vocabulary.
+        size: usize,
+    },
+}
+
+/// Why a text was not scored.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScoreError {
+    /// The call was refused.
+    #[error(transparent)]
+    Refused(#[from] GenerateError),
+    /// The call failed.
+    #[error(transparent)]
+    Failed(#[from] EngineFault),
 }
 
 /// A fault inside the engine that ended one call; the engine serves the next one.
@@ -148,4 +178,7 @@ pub enum EngineFault {
     /// The computation failed.
     #[error("the computation failed: {0}")]
     Compute(String),
+    /// The call's deadline passed before it was served to its end.
+    #[error("the call's deadline passed before its end")]
+    DeadlineExceeded,
 }

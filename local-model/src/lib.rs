@@ -28,12 +28,14 @@ mod transcript;
 
 pub use catalog::{CATALOG, CatalogEntry, Package};
 pub use engine::{
-    DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenLogprob,
-    TokenUsage,
+    DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, DEFAULT_MAX_TOKENS, Engine, EngineOptions,
+    EngineStats, Event, Finish, Generation, Histogram, ModelInfo, ScoreRequest, TTFT_BUCKETS,
+    TokenLogprob, TokenUsage,
 };
-pub use error::{EngineFault, GenerateError, LoadError, LoadFault};
+pub use error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
 pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,
 };
+pub use skinflint_kernels::Team;
 pub use store::{StoreError, locate, verify};
