@@ -244,7 +244,7 @@ impl Engine {
             cache_bytes: self.shared.model.cache_bytes(positions),
             tenant: request.tenant.map(Into::into),
             deadline: request.deadline,
-            work: Work::Generate(answer),
+            work: Work::Generate(Box::new(answer)),
         })?;
         Ok(Generation::new(prompt_tokens, receiver, ticket))
     }

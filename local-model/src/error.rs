@@ -172,7 +172,7 @@ pub enum EngineFault {
     /// The engine was stopped before the call was served.
     #[error("the engine was stopped")]
     Stopped,
-    /// A bug: the worker panicked on this call.
+    /// A bug: a panic while the call was served.
     #[error("the engine panicked")]
     Panicked,
     /// The computation failed.

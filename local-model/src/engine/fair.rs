@@ -144,17 +144,13 @@ impl<T> FairQueue<T> {
 mod tests {
     use super::*;
 
-    fn tenant(name: &str) -> Tenant {
-        Some(name.into())
-    }
-
     /// Lets `count` items in and tells whose they were.
     fn served(queue: &mut FairQueue<&'static str>, count: usize) -> Vec<&'static str> {
         (0..count).map(|_| queue.pop().unwrap().1).collect()
     }
 
     fn push(queue: &mut FairQueue<&'static str>, name: &'static str, id: u64, cost: u64) {
-        queue.push(tenant(name), id, cost, name);
+        queue.push(Some(name.into()), id, cost, name);
     }
 
     #[test]

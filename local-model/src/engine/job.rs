@@ -26,7 +26,7 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) enum Work {
     /// To go on with them.
-    Generate(Answer),
+    Generate(Box<Answer>),
     /// To tell how likely each was.
     Score(Scoring),
 }

@@ -105,7 +105,7 @@ impl Step<'_> {
             match sequence.after_chunk(share) {
                 Reader::Nobody => {}
                 Reader::Next(answer, tokens) => {
-                    tasks.push(Mutex::new(Task::Choose(answer, tokens)))
+                    tasks.push(Mutex::new(Task::Choose(answer, tokens)));
                 }
                 Reader::Scores(targets, slots) => {
                     let scores = targets.iter().zip(slots);
@@ -136,14 +136,11 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The next token of an answer. A panic ends the one answer that it belongs to.
+    /// The next token of an answer.
     fn choose(&self, answer: &mut Answer, logits: &[f32]) -> Option<TokenId> {
-        let choose = || answer.choose(self.tokenizer, &mut logits.to_vec());
-        let Ok(token) = catch_unwind(AssertUnwindSafe(choose)) else {
-            error!("choosing a token panicked; the other calls go on");
-            answer.outcome = Some(Err(EngineFault::Panicked));
-            return None;
-        };
+        let token = guarded(answer, |answer| {
+            answer.choose(self.tokenizer, &mut logits.to_vec())
+        })?;
         add(&self.counters.generated_tokens, 1);
         if answer.generated() == 1 {
             let waited = self.clock.now().saturating_duration_since(answer.placed);
@@ -151,6 +148,16 @@ impl Step<'_> {
         }
         Some(token)
     }
+}
+
+/// What `choose` gives. A panic ends the answer that it belongs to, and no other.
+fn guarded(answer: &mut Answer, choose: impl FnOnce(&mut Answer) -> TokenId) -> Option<TokenId> {
+    let chosen = catch_unwind(AssertUnwindSafe(|| choose(answer)));
+    if chosen.is_err() {
+        error!("choosing a token panicked; the other calls go on");
+        answer.outcome = Some(Err(EngineFault::Panicked));
+    }
+    chosen.ok()
 }
 
 fn taking_part<'a>(
@@ -181,7 +188,14 @@ fn with_rows(matrix: &Tensor, work: impl FnOnce(&[f32], usize)) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+    use tokio::time::Instant;
+
+    use super::super::generation::Event;
     use super::*;
+    use crate::request::Sampling;
+    use crate::sampler::Sampler;
+    use crate::stop::StopFilter;
 
     fn prompt(tokens: usize) -> Pending {
         Pending {
@@ -228,5 +242,19 @@ mod tests {
         let shares = plan(&[prompt(9000); 600]);
         assert_eq!(shares.iter().sum::<usize>(), PROMPT_TOKENS_ALONE);
         assert!(shares.iter().all(|&share| share <= 1));
+    }
+
+    #[test]
+    fn a_panic_over_one_answer_is_that_answers_end() {
+        let (events, mut receiver) = mpsc::unbounded_channel();
+        let sampler = Sampler::new(&Sampling::default());
+        let filter = StopFilter::new([], false);
+        let mut answer = Answer::new(sampler, filter, 1, 5, events, Instant::now());
+        assert_eq!(guarded(&mut answer, |_| 7), Some(7));
+        assert_eq!(answer.outcome, None);
+        assert_eq!(guarded(&mut answer, |_| panic!("as the test asked")), None);
+        answer.end(None);
+        let last = receiver.try_recv().unwrap();
+        assert_eq!(last, Event::Failed(EngineFault::Panicked));
     }
 }

@@ -61,7 +61,7 @@ async fn a_call_expires_while_it_runs() {
     stage.permit(1);
     // What the pass that had begun gave is still told.
     let (said, last) = read(late).await;
-    assert_eq!((said.as_str(), last), (" th", EXCEEDED));
+    assert_eq!((said.as_str(), last), (" ", EXCEEDED));
     stage.assert_idle(1);
     stage.permit(5);
     assert_eq!(read(stage.generate(text("a"))).await.0, " the thing");

@@ -21,7 +21,7 @@ fn tokens(count: usize) -> Vec<u32> {
 
 /// What the scripted model must say.
 fn expected(tokens: &[u32]) -> Vec<f64> {
-    let width = fixture::tokenizer().size() + 1;
+    let width = fixture::tokenizer().size();
     let pairs = tokens.windows(2).enumerate();
     pairs
         .map(|(position, pair)| {

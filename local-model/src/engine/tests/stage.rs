@@ -100,7 +100,7 @@ impl Model for Scripted {
             } else {
                 script
             };
-            let generates = usize::from(chunk.rows == Rows::Last);
+            let chosen = usize::from(chunk.rows == Rows::Last);
             if chunk.rows == Rows::Last {
                 rows.extend([0.0, script as f32, generated as f32]);
             } else if chunk.rows == Rows::All {
@@ -114,8 +114,7 @@ impl Model for Scripted {
                 tokens: chunk.tokens.len(),
                 rows: chunk.rows,
             });
-            let to =
-                script * 1_000_000 + (generated + generates) * 1_000 + read + chunk.tokens.len();
+            let to = script * 1_000_000 + (generated + chosen) * 1_000 + read + chunk.tokens.len();
             chunk.cache.advance(to - position);
         }
         let pass = {
@@ -140,8 +139,7 @@ impl Model for Scripted {
     fn logits(&self, _lead: &Lead<'_>, hidden: &Tensor) -> candle_core::Result<Tensor> {
         let rows = hidden.to_vec2::<f32>()?;
         assert!(rows.len() <= 64, "too many logits at a time");
-        // One more than there are tokens: see `Play::poisoned`.
-        let width = self.vocabulary + 1;
+        let width = self.vocabulary;
         let mut logits = vec![0.0_f32; rows.len() * width];
         for (row, logits) in rows.iter().zip(logits.chunks_mut(width)) {
             let (first, second) = (row[1] as usize, row[2] as usize);
@@ -177,8 +175,6 @@ pub(super) struct Play<'a> {
     pub(super) answer: &'a str,
     /// First letters of prompts, and the answers to them.
     pub(super) scripts: &'a [(&'a str, &'a str)],
-    /// The script whose second token is one that the tokenizer does not know.
-    pub(super) poisoned: Option<&'a str>,
     pub(super) max_sequences: usize,
     pub(super) max_queue: usize,
     pub(super) cache_limit_bytes: usize,
@@ -191,7 +187,6 @@ impl Default for Play<'_> {
         Self {
             answer: " the thing",
             scripts: &[],
-            poisoned: None,
             max_sequences: 1,
             max_queue: 4,
             cache_limit_bytes: usize::MAX,
@@ -214,10 +209,7 @@ impl Play<'_> {
             answer: encode(self.answer),
         }];
         for (letter, answer) in self.scripts {
-            let mut answer = encode(answer);
-            if self.poisoned == Some(letter) {
-                answer[1] = u32::try_from(tokenizer.size()).unwrap();
-            }
+            let answer = encode(answer);
             let letter = encode(letter)[0];
             scripts.push(Script { letter, answer });
         }
