@@ -17,7 +17,7 @@ pub use self::embedder::{Embedder, Embeddings};
 use crate::checkpoint::{Checkpoint, Safetensors};
 use crate::error::LoadFault;
 use crate::model::encoder::{Encoder, EncoderShape};
-use crate::tokenizer::TextEncoder;
+use crate::tokenizer::encoder::TextEncoder;
 
 /// Texts that may wait for an encoder: a call with 2,048 of them, which is the most that OpenAI's API
 /// takes, and as many again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use crate::tokenizer::EncodeError;
+pub use crate::tokenizer::encoder::EncodeError;
 
 /// A model file that cannot be served.
 #[derive(Debug, Error)]
@@ -49,24 +49,6 @@ pub enum LoadFault {
     /// The header has values that no valid file has.
     #[error("damaged GGUF header")]
     Header,
-    /// A file of the checkpoint cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A JSON file of the checkpoint is not what it should be.
-    #[error("{} is not what it should be", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
     /// A safetensors file is damaged.
     #[error("{} is not a safetensors file, or a damaged one: {reason}", path.display())]
     Safetensors {
@@ -92,7 +74,9 @@ pub enum LoadFault {
         architecture: String,
     },
     /// The weights are of a kind of encoder that this crate cannot run.
-    #[error("encoder {architecture:?} is not supported (supported: bert, roberta, xlm-roberta, modernbert)")]
+    #[error(
+        "encoder {architecture:?} is not supported (supported: bert, roberta, xlm-roberta, modernbert)"
+    )]
     UnsupportedEncoder {
         /// The config's `model_type`.
         architecture: String,
@@ -175,12 +159,9 @@ pub enum LoadFault {
         /// What is wrong, and in which line.
         reason: String,
     },
-    /// The worker threads cannot be started.
-    #[error("cannot start the worker threads")]
-    Threads(#[source] rayon::ThreadPoolBuildError),
-    /// The threads that compute cannot be started.
-    #[error("cannot start the threads that compute")]
-    Team(#[source] io::Error),
+    /// The engine's thread cannot be started.
+    #[error("cannot start the engine's thread")]
+    Thread(#[source] io::Error),
 }
 
 /// A call that the engine refuses.
@@ -223,6 +204,39 @@ pub enum GenerateError {
         /// What went wrong, and in which line.
         reason: String,
     },
+    /// The keys and values of prompt and answer would not fit into the memory that the engine may
+    /// use for them, not even alone.
+    #[error(
+        "prompt and answer can take {needed_bytes} bytes of the cache, which holds {limit_bytes}; ask for fewer tokens"
+    )]
+    CacheOverflow {
+        /// What they take at most.
+        needed_bytes: usize,
+        /// What the engine may use for all calls together.
+        limit_bytes: usize,
+    },
+    /// The deadline had passed when the call was placed.
+    #[error("the call's deadline has passed")]
+    DeadlinePassed,
+    /// A token to score is not in the vocabulary.
+    #[error("token {token} is not in the vocabulary, which has {size}")]
+    UnknownToken {
+        /// The token.
+        token: u32,
+        /// Tokens of the vocabulary.
+        size: usize,
+    },
+}
+
+/// Why a text was not scored.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScoreError {
+    /// The call was refused.
+    #[error(transparent)]
+    Refused(#[from] GenerateError),
+    /// The call failed.
+    #[error(transparent)]
+    Failed(#[from] EngineFault),
 }
 
 /// A fault inside the engine that ended one call; the engine serves the next one.
@@ -232,12 +246,15 @@ pub enum EngineFault {
     /// The engine was stopped before the call was served.
     #[error("the engine was stopped")]
     Stopped,
-    /// A bug: the worker panicked on this call.
+    /// A bug: a panic while the call was served.
     #[error("the engine panicked")]
     Panicked,
     /// The computation failed.
     #[error("the computation failed: {0}")]
     Compute(String),
+    /// The call's deadline passed before it was served to its end.
+    #[error("the call's deadline passed before its end")]
+    DeadlineExceeded,
 }
 
 /// Texts that an encoder does not answer.

@@ -31,15 +31,18 @@ mod tool_syntax;
 
 pub use catalog::{CATALOG, CatalogEntry, Package};
 pub use encoding::{
-    Classified, ClassifiedToken, DEFAULT_MAX_TEXTS, DEFAULT_MEMO_BYTES, Embedder, Embeddings, EncoderOptions, TokenClassifier,
+    Classified, ClassifiedToken, DEFAULT_MAX_TEXTS, DEFAULT_MEMO_BYTES, Embedder, Embeddings,
+    EncoderOptions, TokenClassifier,
 };
 pub use engine::{
-    DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenLogprob,
-    TokenUsage,
+    DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, DEFAULT_MAX_TOKENS, Engine, EngineOptions,
+    EngineStats, Event, Finish, Generation, Histogram, ModelInfo, Prefix, ScoreRequest, Scores, TTFT_BUCKETS,
+    TokenLogprob, TokenUsage,
 };
-pub use error::{EngineFault, GenerateError, LoadError, LoadFault};
+pub use error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
 pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,
 };
+pub use skinflint_kernels::Team;
 pub use store::{StoreError, locate, verify};

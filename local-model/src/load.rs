@@ -12,7 +12,8 @@ use crate::model::architecture::{Architecture, Naming};
 use crate::model::decoder::Decoder;
 use crate::model::shape::Shape;
 use crate::template::Template;
-use crate::tokenizer::{CheckpointSettings, Tokenizer};
+use crate::tokenizer::Tokenizer;
+use crate::tokenizer::settings::CheckpointSettings;
 
 /// A model that has been read.
 pub(crate) struct Loaded {

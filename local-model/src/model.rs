@@ -29,6 +29,9 @@ pub(crate) trait Model: Send + Sync {
     /// The most bytes that a cache of so many positions takes.
     fn cache_bytes(&self, positions: usize) -> usize;
 
+    /// The same of one that lets nothing go behind sliding windows.
+    fn cache_bytes_keeping_all(&self, positions: usize) -> usize;
+
     /// Reads the next tokens of several sequences in one step: every weight is fetched once for all
     /// of them. Returns the final hidden states that the chunks ask for, (rows, width), in the order
     /// of the chunks. What a sequence gets does not depend on the others, bit for bit.

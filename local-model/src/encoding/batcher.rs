@@ -23,10 +23,9 @@ const STEP_TOKENS: usize = 1024;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What is made of a step's hidden states, (tokens of all texts, width): one result a text.
-pub(super) type Finish =
-    dyn Fn(&Encoder, &Lead<'_>, &Tensor, &[&[TokenId]]) -> candle_core::Result<Vec<Vec<f32>>>
-        + Send
-        + Sync;
+pub(super) type Finish = dyn Fn(&Encoder, &Lead<'_>, &Tensor, &[&[TokenId]]) -> candle_core::Result<Vec<Vec<f32>>>
+    + Send
+    + Sync;
 
 /// An encoder and its thread, which ends when this is dropped.
 pub(super) struct Batcher {
@@ -77,7 +76,7 @@ impl Batcher {
         thread::Builder::new()
             .name(format!("encode-{name}"))
             .spawn(move || worker.run())
-            .map_err(LoadFault::Threads)?;
+            .map_err(LoadFault::Thread)?;
         Ok(Self { queue })
     }
 
@@ -176,7 +175,12 @@ impl Queue {
                     break;
                 }
                 tokens += job.tokens.len();
-                jobs.extend(state.waiting.pop_front().filter(|job| !job.reply.is_closed()));
+                jobs.extend(
+                    state
+                        .waiting
+                        .pop_front()
+                        .filter(|job| !job.reply.is_closed()),
+                );
             }
             if !jobs.is_empty() {
                 return Some(jobs);

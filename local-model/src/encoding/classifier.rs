@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Batcher, EncoderOptions, Files};
 use crate::error::{EncodeFault, EngineFault, LoadError, LoadFault};
-use crate::tokenizer::TextEncoder;
+use crate::tokenizer::encoder::TextEncoder;
 
 /// An encoder with a head that tells how likely each class is for each token, such as whether
 /// `LLMLingua`-2 (Pan et al., 2024) would keep it. Clones share it.

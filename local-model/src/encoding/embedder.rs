@@ -8,7 +8,7 @@ use moka::sync::Cache;
 use super::pooling::{self, Pooling};
 use super::{Batcher, EncoderOptions, Files};
 use crate::error::{EncodeFault, EngineFault, LoadError, LoadFault};
-use crate::tokenizer::TextEncoder;
+use crate::tokenizer::encoder::TextEncoder;
 
 /// Bytes that a remembered vector takes besides its values, about.
 const MEMO_OVERHEAD: usize = 128;

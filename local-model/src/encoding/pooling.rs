@@ -37,7 +37,10 @@ impl Pooling {
         let Some(config) = read::<Config>(&path)? else {
             return Ok(Self::Mean);
         };
-        match (config.pooling_mode_mean_tokens, config.pooling_mode_cls_token) {
+        match (
+            config.pooling_mode_mean_tokens,
+            config.pooling_mode_cls_token,
+        ) {
             (true, false) => Ok(Self::Mean),
             (false, true) => Ok(Self::First),
             _ => Err(LoadFault::Shape {
@@ -57,7 +60,10 @@ impl Pooling {
             Self::First => &hidden[..width.min(hidden.len())],
         };
         for row in taken.chunks_exact(width) {
-            vector.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            vector
+                .iter_mut()
+                .zip(row)
+                .for_each(|(sum, value)| *sum += value);
         }
         // Dividing by the number of tokens would not change the direction.
         let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();

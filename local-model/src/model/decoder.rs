@@ -140,6 +140,14 @@ impl Model for Decoder {
         KvCache::bytes_for(self.layer_shapes(), positions)
     }
 
+    fn cache_bytes_keeping_all(&self, positions: usize) -> usize {
+        let without_window = |layer: LayerShape| LayerShape {
+            window: None,
+            ..layer
+        };
+        KvCache::bytes_for(self.layer_shapes().map(without_window), positions)
+    }
+
     fn hidden(&self, lead: &Lead<'_>, chunks: &mut [Chunk<'_>]) -> Result<Tensor> {
         let states = self.embed(chunks)?;
         let angles = self.angles(chunks);

@@ -170,7 +170,9 @@ impl Encoder {
                 if let Some(positions) = &self.positions {
                     let at = (index + self.shape.first_position) * width;
                     let learned = &positions[at..at + width];
-                    row.iter_mut().zip(learned).for_each(|(value, p)| *value += p);
+                    row.iter_mut()
+                        .zip(learned)
+                        .for_each(|(value, p)| *value += p);
                 }
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct EncodedText {
 /// A text that cannot be encoded.
 #[derive(Debug, Error)]
 #[error("{path} has no tokens for the text: {reason}", path = path.display())]
-pub(crate) struct EncodeError {
+pub struct EncodeError {
     path: PathBuf,
     reason: String,
 }

@@ -25,7 +25,11 @@ impl Layer {
         let (texts, sequences) = step;
         let mask = shape.mask(index);
         let rows = self.query_key_value.forward(lead, normed)?;
-        let angles = if mask == kernels::Mask::Full { &angles.global } else { &angles.local };
+        let angles = if mask == kernels::Mask::Full {
+            &angles.global
+        } else {
+            &angles.local
+        };
         rows.inplace_op1(&Prepare {
             lead,
             shape,
@@ -102,7 +106,12 @@ impl InplaceOp1 for Prepare<'_> {
             cos: &angles.cos,
             sin: &angles.sin,
         };
-        kernels::rotate(self.lead, rotation, &[heads(0, scale), heads(width, 1.0)], rows);
+        kernels::rotate(
+            self.lead,
+            rotation,
+            &[heads(0, scale), heads(width, 1.0)],
+            rows,
+        );
         Ok(())
     }
 }

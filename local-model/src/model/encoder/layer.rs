@@ -65,7 +65,11 @@ impl<'a> Reader<'a> {
             Family::XlmRoberta => ("roberta.", "embeddings.word_embeddings.weight"),
             Family::ModernBert => ("model.", "embeddings.tok_embeddings.weight"),
         };
-        let prefix = if checkpoint.has_tensor(first) { "" } else { prefix };
+        let prefix = if checkpoint.has_tensor(first) {
+            ""
+        } else {
+            prefix
+        };
         Self {
             team,
             shape,
@@ -87,11 +91,7 @@ impl<'a> Reader<'a> {
         checkpoint::matrix(self.checkpoint, &self.team.lead(), name, rows, columns)
     }
 
-    fn vector_if_there(
-        &mut self,
-        name: &str,
-        size: usize,
-    ) -> Result<Option<Vec<f32>>, LoadFault> {
+    fn vector_if_there(&mut self, name: &str, size: usize) -> Result<Option<Vec<f32>>, LoadFault> {
         if self.checkpoint.has_tensor(name) {
             checkpoint::vector(self.checkpoint, name, size).map(Some)
         } else {
@@ -114,7 +114,11 @@ impl<'a> Reader<'a> {
         let mut matrices = Vec::with_capacity(parts.len());
         let mut bias = Vec::new();
         for (name, rows) in parts {
-            matrices.push(Arc::new(self.matrix(&format!("{name}.weight"), *rows, columns)?));
+            matrices.push(Arc::new(self.matrix(
+                &format!("{name}.weight"),
+                *rows,
+                columns,
+            )?));
             if let Some(values) = self.vector_if_there(&format!("{name}.bias"), *rows)? {
                 bias.extend(values);
             }
@@ -158,18 +162,26 @@ impl<'a> Reader<'a> {
         let mut all = vec![0.0; count * width];
         for (index, row) in all.chunks_exact_mut(width).enumerate() {
             positions.read_row(index, row);
-            row.iter_mut().zip(&first_type).for_each(|(value, t)| *value += t);
+            row.iter_mut()
+                .zip(&first_type)
+                .for_each(|(value, t)| *value += t);
         }
         Ok(Some(all))
     }
 
     pub(super) fn embedding_norm(&mut self) -> Result<Norm, LoadFault> {
-        let name = if self.is_modern() { "embeddings.norm" } else { "embeddings.LayerNorm" };
+        let name = if self.is_modern() {
+            "embeddings.norm"
+        } else {
+            "embeddings.LayerNorm"
+        };
         self.norm(&self.name(name))
     }
 
     pub(super) fn output_norm(&mut self) -> Result<Option<Norm>, LoadFault> {
-        self.is_modern().then(|| self.norm(&self.name("final_norm"))).transpose()
+        self.is_modern()
+            .then(|| self.norm(&self.name("final_norm")))
+            .transpose()
     }
 
     /// What `ModernBERT` does before it tells classes.
@@ -198,9 +210,8 @@ impl Layer {
 
     fn load_bert(reader: &mut Reader<'_>, index: usize) -> Result<Self, LoadFault> {
         let (width, inner) = (reader.shape.width, reader.shape.feed_forward);
-        let name = |reader: &Reader<'_>, part: &str| {
-            reader.name(&format!("encoder.layer.{index}.{part}"))
-        };
+        let name =
+            |reader: &Reader<'_>, part: &str| reader.name(&format!("encoder.layer.{index}.{part}"));
         let attention = ["query", "key", "value"]
             .map(|part| (name(reader, &format!("attention.self.{part}")), width));
         let output = name(reader, "attention.output");
@@ -221,8 +232,7 @@ impl Layer {
 
     fn load_modern(reader: &mut Reader<'_>, index: usize) -> Result<Self, LoadFault> {
         let (width, inner) = (reader.shape.width, reader.shape.feed_forward);
-        let name =
-            |reader: &Reader<'_>, part: &str| reader.name(&format!("layers.{index}.{part}"));
+        let name = |reader: &Reader<'_>, part: &str| reader.name(&format!("layers.{index}.{part}"));
         // The embedding's norm stands in for the first layer's.
         let norm = name(reader, "attn_norm");
         let attention_norm = (index > 0).then(|| reader.norm(&norm)).transpose()?;

@@ -143,7 +143,9 @@ impl Config {
         let heads = self.num_attention_heads;
         if !self.hidden_size.is_multiple_of(2 * heads) {
             let width = self.hidden_size;
-            return wrong(format!("a width of {width} gives {heads} heads no even size"));
+            return wrong(format!(
+                "a width of {width} gives {heads} heads no even size"
+            ));
         }
         let first_position = match family {
             Family::XlmRoberta => self.pad_token_id.map_or(XLM_FIRST_POSITION, |pad| pad + 1),
@@ -153,7 +155,10 @@ impl Config {
         if max_length == 0 {
             return wrong("there is no room for a token".to_owned());
         }
-        let activation = self.hidden_act.as_deref().or(self.hidden_activation.as_deref());
+        let activation = self
+            .hidden_act
+            .as_deref()
+            .or(self.hidden_activation.as_deref());
         let activation = match activation.unwrap_or("gelu") {
             "gelu" => Activation::GeluErf,
             "gelu_new" | "gelu_pytorch_tanh" => Activation::GeluTanh,

@@ -121,11 +121,14 @@ fn openai(reference: &CoreBPE, size: u32, pre: &str) -> Fixture {
         .filter_map(char::from_u32)
         .filter_map(|character| Some((byte_level::byte_of(character)?, character)))
         .collect();
-    let written =
-        |bytes: &[u8]| -> String { bytes.iter().map(|byte| characters[byte]).collect() };
+    let written = |bytes: &[u8]| -> String { bytes.iter().map(|byte| characters[byte]).collect() };
     let merges = tokens.iter().enumerate().filter_map(|(rank, token)| {
         let (left, right) = last_merge(token, rank, &ranks)?;
-        Some(Value::String(format!("{} {}", written(left), written(right))))
+        Some(Value::String(format!(
+            "{} {}",
+            written(left),
+            written(right)
+        )))
     });
     let mut fixture = Fixture::new(GgmlDType::F32);
     fixture.set("tokenizer.ggml.model", Value::String("gpt2".to_owned()));
