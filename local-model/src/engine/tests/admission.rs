@@ -274,3 +274,13 @@ async fn dropping_the_engine_stops_it() {
     drop(stage);
     assert_eq!(read(waiting).await.1, Event::Failed(EngineFault::Stopped));
 }
+
+#[tokio::test]
+async fn the_thread_ends_with_the_last_clone() {
+    let stage = Play::default().stage();
+    let clone = stage.engine.clone();
+    assert_eq!(read(stage.generate(text("a"))).await.0, " the thing");
+    assert_eq!(clone.stats().served, 1);
+    drop(clone);
+    stage.close();
+}
