@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::mpsc::{self as std_mpsc, Receiver, Sender};
+use std::sync::mpsc::{self as std_mpsc, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use candle_core::{Device, Tensor};
@@ -280,6 +280,19 @@ impl Stage {
         while self.seen.get() < number {
             self.entered.recv_timeout(PATIENCE).unwrap();
             self.seen.set(self.seen.get() + 1);
+        }
+    }
+
+    /// Drops the engine and waits until its thread has let go of the model.
+    pub(super) fn close(self) {
+        drop(self.engine);
+        drop(self.permits);
+        loop {
+            match self.entered.recv_timeout(PATIENCE) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => panic!("the thread goes on"),
+            }
         }
     }
 
