@@ -251,7 +251,10 @@ impl Engine {
         Ok(scores?)
     }
 
-    fn place_scoring(&self, request: ScoreRequest) -> Result<(PendingScores, Ticket), GenerateError> {
+    fn place_scoring(
+        &self,
+        request: ScoreRequest,
+    ) -> Result<(PendingScores, Ticket), GenerateError> {
         let ScoreRequest {
             tokens,
             after,

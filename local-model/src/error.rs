@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use crate::tokenizer::encoder::EncodeError;
+use crate::tokenizer::encoder::EncodeError;
 
 /// A model file that cannot be served.
 #[derive(Debug, Error)]

@@ -36,8 +36,8 @@ pub use encoding::{
 };
 pub use engine::{
     DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, DEFAULT_MAX_TOKENS, Engine, EngineOptions,
-    EngineStats, Event, Finish, Generation, Histogram, ModelInfo, Prefix, ScoreRequest, Scores, TTFT_BUCKETS,
-    TokenLogprob, TokenUsage,
+    EngineStats, Event, Finish, Generation, Histogram, ModelInfo, Prefix, ScoreRequest, Scores,
+    TTFT_BUCKETS, TokenLogprob, TokenUsage,
 };
 pub use error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
 pub use pull::{Progress, PullError, pull};
@@ -46,3 +46,4 @@ pub use request::{
 };
 pub use skinflint_kernels::Team;
 pub use store::{StoreError, locate, verify};
+pub use tokenizer::encoder::EncodeError;
