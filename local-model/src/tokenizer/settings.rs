@@ -161,7 +161,10 @@ mod tests {
     fn an_empty_folder_says_nothing() {
         let settings = read(&[]);
         assert!(settings.ends.is_empty() && settings.templates.is_empty());
-        assert_eq!((settings.bos, settings.eos, settings.add_bos), (None, None, None));
+        assert_eq!(
+            (settings.bos, settings.eos, settings.add_bos),
+            (None, None, None)
+        );
     }
 
     #[test]
@@ -211,7 +214,9 @@ mod tests {
         let folder = folder(&[("generation_config.json", r#"{"eos_token_id": "x"}"#)]);
         let fault = CheckpointSettings::read(folder.path()).unwrap_err();
         assert!(
-            fault.to_string().contains("generation_config.json is damaged"),
+            fault
+                .to_string()
+                .contains("generation_config.json is damaged"),
             "{fault}"
         );
         assert!(fault.source().is_some());

@@ -42,7 +42,9 @@ impl Trained {
             .build();
         let mut tokenizer = tokenizers::Tokenizer::new(BPE::default());
         tokenizer
-            .with_normalizer(from_json::<Option<tokenizers::NormalizerWrapper>>(normalizer))
+            .with_normalizer(from_json::<Option<tokenizers::NormalizerWrapper>>(
+                normalizer,
+            ))
             .unwrap();
         tokenizer.with_pre_tokenizer(Some(from_json::<tokenizers::PreTokenizerWrapper>(
             pre_tokenizer,
@@ -98,7 +100,11 @@ impl Trained {
         for added in self.json["added_tokens"].as_array().unwrap() {
             let id = added["id"].as_u64().unwrap();
             entries.retain(|&(other, ..)| other != id);
-            let number = if added["special"] == json!(true) { 3 } else { 4 };
+            let number = if added["special"] == json!(true) {
+                3
+            } else {
+                4
+            };
             entries.push((id, added["content"].as_str().unwrap(), number));
         }
         entries.sort_unstable();
@@ -113,7 +119,12 @@ impl Trained {
             .map(|(_, token, _)| Value::String((*token).to_owned()));
         let types = entries.iter().map(|(.., number)| Value::I32(*number));
         let mut fixture = Fixture::new(GgmlDType::F32);
-        for key in ["scores", "bos_token_id", "add_bos_token", "add_space_prefix"] {
+        for key in [
+            "scores",
+            "bos_token_id",
+            "add_bos_token",
+            "add_space_prefix",
+        ] {
             fixture.unset(&format!("tokenizer.ggml.{key}"));
         }
         fixture.set("tokenizer.ggml.model", Value::String("gpt2".to_owned()));

@@ -121,11 +121,14 @@ fn openai(reference: &CoreBPE, size: u32, pre: &str) -> Fixture {
         .filter_map(char::from_u32)
         .filter_map(|character| Some((byte_level::byte_of(character)?, character)))
         .collect();
-    let written =
-        |bytes: &[u8]| -> String { bytes.iter().map(|byte| characters[byte]).collect() };
+    let written = |bytes: &[u8]| -> String { bytes.iter().map(|byte| characters[byte]).collect() };
     let merges = tokens.iter().enumerate().filter_map(|(rank, token)| {
         let (left, right) = last_merge(token, rank, &ranks)?;
-        Some(Value::String(format!("{} {}", written(left), written(right))))
+        Some(Value::String(format!(
+            "{} {}",
+            written(left),
+            written(right)
+        )))
     });
     let mut fixture = Fixture::new(GgmlDType::F32);
     fixture.set("tokenizer.ggml.model", Value::String("gpt2".to_owned()));
@@ -202,11 +205,13 @@ fn special_tokens_are_told_from_text() {
         [0, 1, 2, unused]
     );
     assert!(tokenizer.is_special(unused + 1));
-    assert_eq!(tokenizer.text(1).as_deref(), Some("<|im_start|>"));
+    assert_eq!(tokenizer.special_text(1), Some("<|im_start|>"));
+    assert_eq!(tokenizer.special_text(unused), Some("[unused]"));
     assert_eq!(tokenizer.token_bytes(1), b"");
     let call = encode(&tokenizer, ADDED[0]);
     assert_eq!(call.len(), 1);
     assert_eq!(tokenizer.token_bytes(call[0]), ADDED[0].as_bytes());
+    assert_eq!(tokenizer.special_text(call[0]), None);
     assert!(tokenizer.is_end(0) && !tokenizer.is_end(1) && tokenizer.is_end(2));
     assert_eq!(tokenizer.marks(), (None, Some("<|im_end|>")));
 }
