@@ -71,7 +71,7 @@ pub(crate) struct Tokenizer {
 
 #[derive(Debug)]
 enum Model {
-    SentencePiece(SentencePiece),
+    SentencePiece(Box<SentencePiece>),
     Library(Box<Library>),
 }
 
@@ -82,7 +82,7 @@ impl Tokenizer {
             "llama" => {
                 let model = SentencePiece::load(gguf)?;
                 let specials = model.specials();
-                (Model::SentencePiece(model), specials, true)
+                (Model::SentencePiece(Box::new(model)), specials, true)
             }
             "gpt2" => {
                 let loaded = ByteLevelBpe::load(gguf)?;

@@ -5,7 +5,7 @@ use super::*;
 use crate::request::{Role, Tool, ToolCall};
 use crate::tokenizer::trained::Trained;
 
-/// In the manner of ChatML with tools, as Qwen has it.
+/// In the manner of `ChatML` with tools, as Qwen has it.
 const CHATML: &str = r#"
 {%- if tools %}
     {{- '<|im_start|>system\n' }}
@@ -93,7 +93,7 @@ fn template(source: &str) -> Template {
 }
 
 fn tokenizer() -> Tokenizer {
-    Trained::qwen().from_json()
+    Trained::qwen().load_json()
 }
 
 fn chat(turns: &[(Role, &str)]) -> Chat {

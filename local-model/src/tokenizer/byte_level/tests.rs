@@ -33,7 +33,7 @@ fn from_gguf(trained: &Trained, pre: &str) -> Tokenizer {
 fn assert_parity(pre: &str, normalizer: Json, pre_tokenizer: Json, ignore_merges: bool) {
     let trained = Trained::new(normalizer, pre_tokenizer, ignore_merges);
     let from_gguf = from_gguf(&trained, pre);
-    let from_json = trained.from_json();
+    let from_json = trained.load_json();
     for text in texts() {
         let ids = encode(&from_gguf, text);
         assert_eq!(ids, encode(&from_json, text), "{pre}: {text:?}");
@@ -222,7 +222,7 @@ fn special_tokens_cannot_be_forged() {
     for tokenizer in [
         from_gguf(&trained, "qwen2"),
         from_gguf(&trained, "llama-bpe"),
-        trained.from_json(),
+        trained.load_json(),
     ] {
         for text in SPECIAL {
             let ids = tokenizer.encode_prompt(text);

@@ -113,9 +113,9 @@ fn pieces_of_bytes_have_the_place_of_their_whole_character() {
     json["normalizer"] = Value::Null;
     let encoder = load(&json);
     for text in TEXTS {
-        let encoded = encoder.encode(text, usize::MAX).unwrap();
+        let found = encoder.encode(text, usize::MAX).unwrap();
         let mut end = 0;
-        for range in &encoded.offsets {
+        for range in &found.offsets {
             assert!(text.get(range.clone()).is_some(), "{text:?}: {range:?}");
             assert!(
                 range.start <= end && range.end >= end,

@@ -184,7 +184,7 @@ fn the_start_token_follows_the_file_and_the_settings() {
     assert_eq!(first(Some("<pad>"), None), 2);
     assert_eq!(first(Some("<pad>"), Some(true)), 0);
     assert!(first(Some("<bos>"), Some(false)) > 3);
-    let byte_level = Trained::qwen().from_json();
+    let byte_level = Trained::qwen().load_json();
     assert_eq!(byte_level.encode_prompt("a").len(), 1);
 }
 
