@@ -158,7 +158,7 @@ impl Engine {
             prompt,
             prompt_tokens,
             max_tokens,
-            sampler: Sampler::new(&request.sampling),
+            sampler: Sampler::new(&request.sampling, None, None),
             filter: StopFilter::new(stops, is_chat),
             events,
         })?;

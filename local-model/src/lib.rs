@@ -18,10 +18,12 @@ mod fixture;
 mod gguf;
 mod model;
 mod pull;
+mod reply;
 mod request;
 pub mod sampler;
 mod stop;
 mod store;
+mod structure;
 mod tokenizer;
 mod tool_syntax;
 mod transcript;
@@ -31,7 +33,9 @@ pub use engine::{
     DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenLogprob,
     TokenUsage,
 };
-pub use error::{EngineFault, GenerateError, LoadError, LoadFault};
+pub use error::{
+    EngineFault, GenerateError, LoadError, LoadFault, StructureError, StructureFault,
+};
 pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,

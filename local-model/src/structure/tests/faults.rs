@@ -1,0 +1,195 @@
+//! Forms that cannot be.
+
+use std::fmt::Write as _;
+
+use super::*;
+
+fn error(format: &Format, tools: &[Tool], choice: &ToolChoice) -> StructureError {
+    let factory = factory();
+    factory
+        .build(format, tools, choice, ToolSyntax::Hermes)
+        .unwrap_err()
+}
+
+fn of_schema(schema: Value) -> StructureError {
+    println!("{}", error(&Format::JsonSchema(schema.clone()), &[], &ToolChoice::Auto));
+    error(&Format::JsonSchema(schema), &[], &ToolChoice::Auto)
+}
+
+#[track_caller]
+fn assert_path(error: &StructureError, expected: &str, says: &str) {
+    match error {
+        StructureError::Schema { path, reason } | StructureError::Tool { path, reason, .. } => {
+            assert_eq!(path, expected, "{error}");
+            assert!(reason.contains(says), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_fault_in_a_schema_is_found() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "good": {"type": "string"},
+            "a/b": {"type": "array", "items": {"type": "text"}},
+        },
+    });
+    assert_path(&of_schema(schema), "/properties/a~1b/items", "text");
+    let schema = json!({
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/t"}, "b": {"$ref": "#/$defs/bad"}},
+        "$defs": {"t": {"type": "null"}, "bad": {"type": "array", "uniqueItems": true}},
+    });
+    assert_path(&of_schema(schema), "/$defs/bad", "uniqueItems");
+    assert_path(&of_schema(json!({"type": "string", "pattern": "("})), "", "");
+    assert_path(&of_schema(json!({"$ref": "#/nowhere"})), "", "nowhere");
+    assert_path(&of_schema(json!({"$ref": "https://example.com/a"})), "", "ref");
+    assert_path(&of_schema(json!(7)), "", "object or boolean");
+}
+
+#[test]
+fn what_nothing_satisfies_is_refused() {
+    assert_path(&of_schema(json!(false)), "", "");
+    let schema = json!({
+        "type": "object",
+        "properties": {"n": {"type": "integer", "minimum": 3, "maximum": 2}},
+        "required": ["n"],
+    });
+    assert_path(&of_schema(schema), "/properties/n", "");
+    assert_path(&of_schema(json!({"enum": []})), "", "");
+    let regex = Format::Regex("a&&".to_owned());
+    let built = factory().build(&regex, &[], &ToolChoice::Auto, ToolSyntax::Hermes);
+    assert!(built.is_ok(), "an ampersand is no operator");
+}
+
+#[test]
+fn a_tool_at_fault_is_named() {
+    let mut tools = tools();
+    tools.push(tool("broken", json!({"properties": {"x": {"not": {}}}})));
+    let error = error(&Format::Text, &tools, &ToolChoice::Auto);
+    assert!(
+        matches!(&error, StructureError::Tool { name, .. } if name == "broken"),
+        "{error}"
+    );
+    assert_path(&error, "/properties/x", "not");
+    for parameters in [json!({"type": "array"}), json!("object"), json!(false)] {
+        let tools = [tool("broken", parameters)];
+        let error = super::faults::error(&Format::Text, &tools, &ToolChoice::Required);
+        assert!(matches!(error, StructureError::Tool { .. }), "{error:?}");
+    }
+    for parameters in [json!(true), json!({}), json!({"type": ["null", "object"]})] {
+        let tools = [tool("whole", parameters)];
+        let choice = ToolChoice::Required;
+        let built = factory().build(&Format::Text, &tools, &choice, ToolSyntax::Hermes);
+        assert!(built.is_ok(), "{built:?}");
+    }
+}
+
+#[test]
+fn a_choice_without_its_tool_is_refused() {
+    assert_eq!(
+        error(&Format::Text, &[], &ToolChoice::Required),
+        StructureError::NoTools
+    );
+    let named = ToolChoice::Named("other".to_owned());
+    assert_eq!(
+        error(&Format::Text, &tools(), &named),
+        StructureError::UnknownTool {
+            name: "other".to_owned()
+        }
+    );
+}
+
+#[test]
+fn a_regex_that_is_none_is_refused() {
+    for regex in ["(", "[", "a{3", "*", "(?=a)b", r"(a)\1", "x^y", r"\q"] {
+        let error = error(&Format::Regex(regex.to_owned()), &[], &ToolChoice::Auto);
+        assert!(matches!(error, StructureError::Regex { .. }), "{regex}: {error:?}");
+        println!("{error}");
+    }
+}
+
+#[test]
+fn a_vocabulary_that_cannot_be_used_is_an_error_not_a_panic() {
+    let build = |tokens: Vec<(Vec<u8>, bool)>, ends: &[TokenId]| {
+        let factory = StructureFactory::new(move || tokens.clone(), ends);
+        let built = factory.build(
+            &Format::JsonObject,
+            &[],
+            &ToolChoice::Auto,
+            ToolSyntax::Hermes,
+        );
+        assert!(matches!(built, Err(StructureError::Vocabulary { .. })), "{built:?}");
+    };
+    build(Vec::new(), &[]);
+    build(tokens(), &[]);
+    build(tokens(), &[999]);
+    build(vec![(vec![b'a'; 5000], false), (Vec::new(), true)], &[1]);
+}
+
+/// Schemas that are small to send and large to compile: they must be refused, or compile within
+/// the limits. What is tested is that neither stack nor memory runs out.
+#[test]
+fn hostile_schemas_do_no_harm() {
+    let to = |number: usize| json!({"$ref": format!("#/$defs/d{number}")});
+    let mut chain = json!({"$ref": "#/$defs/d0", "$defs": {"d9900": {"type": "null"}}});
+    for number in 0..9_900 {
+        chain["$defs"][format!("d{number}")] = to(number + 1);
+    }
+    let mut objects = json!({"$ref": "#/$defs/d0", "$defs": {"d3000": {"type": "null"}}});
+    for number in 0..3_000 {
+        objects["$defs"][format!("d{number}")] = json!({"required": ["x"], "properties": {"x": to(number + 1)}});
+    }
+    let mut deep = json!({"type": "null"});
+    for _ in 0..2_000 {
+        deep = json!({"items": deep});
+    }
+    let mut wide = json!({"type": "object", "properties": {}});
+    for number in 0..3_000 {
+        wide["properties"][format!("p{number}")] = json!({"type": "string", "maxLength": number});
+    }
+    let mut doubling = json!({"type": "object", "properties": {}, "$defs": {"d0": {"type": "null"}}});
+    for number in 1..40 {
+        let before = json!({"$ref": format!("#/$defs/d{}", number - 1)});
+        doubling["$defs"][format!("d{number}")] = json!({"allOf": [{"anyOf": [before, before]}, {"anyOf": [before, before]}]});
+    }
+    doubling["$ref"] = json!("#/$defs/d39");
+    let mut classes = String::new();
+    for _ in 0..30 {
+        let _ = write!(classes, "(.*a|.*b){{50}}");
+    }
+    for (name, schema) in [
+        ("chain", chain),
+        ("objects", objects),
+        ("deep", deep),
+        ("wide", wide),
+        ("doubling", doubling),
+        ("loop", json!({"$ref": "#"})),
+        ("own loop", json!({"allOf": [{"$ref": "#"}], "type": "object"})),
+        ("long", json!({"type": "string", "minLength": 4_000_000_000_u64})),
+        ("huge", json!({"type": "string", "minLength": u64::MAX})),
+        ("many", json!({"type": "array", "minItems": 1_000_000_000_u64})),
+        ("nested", json!({"type": "string", "pattern": "((((a{1000}){1000}){1000}){1000})"})),
+        ("states", json!({"type": "string", "pattern": format!("^{classes}$")})),
+        ("lookback", json!({"type": "string", "pattern": "^(.*a.{60}|.*b.{61}|.*c.{59})$"})),
+        ("multiple", json!({"type": "integer", "multipleOf": 982_451_653, "minimum": 7})),
+    ] {
+        let started = std::time::Instant::now();
+        let built = factory().build(
+            &Format::JsonSchema(schema),
+            &[],
+            &ToolChoice::Auto,
+            ToolSyntax::Hermes,
+        );
+        let took = started.elapsed();
+        match built {
+            Ok(structure) => {
+                let text = try_babble(structure.unwrap(), 1, 0.0).map(|b| b.text.len());
+                println!("{name}: {took:?} + {:?} {text:?}", started.elapsed());
+            }
+            Err(error) => println!("{name}: {took:?} {error}"),
+        }
+    }
+}
