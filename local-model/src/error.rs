@@ -162,7 +162,10 @@ pub enum EngineFault {
 #[non_exhaustive]
 pub enum StructureError {
     /// The format's schema cannot be satisfied, or uses what is not supported.
-    #[error("the format's schema cannot be enforced (at {}): {reason}", place(path))]
+    #[error(
+        "the format's schema cannot be enforced (at {}): {reason}",
+        place(path)
+    )]
     Schema {
         /// A JSON pointer to the part at fault; empty for the whole.
         path: String,
@@ -170,7 +173,10 @@ pub enum StructureError {
         reason: String,
     },
     /// The schema of a tool's arguments cannot be satisfied, or uses what is not supported.
-    #[error("the parameters of the tool {name:?} cannot be enforced (at {}): {reason}", place(path))]
+    #[error(
+        "the parameters of the tool {name:?} cannot be enforced (at {}): {reason}",
+        place(path)
+    )]
     Tool {
         /// The tool.
         name: String,

@@ -33,9 +33,7 @@ pub use engine::{
     DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenLogprob,
     TokenUsage,
 };
-pub use error::{
-    EngineFault, GenerateError, LoadError, LoadFault, StructureError, StructureFault,
-};
+pub use error::{EngineFault, GenerateError, LoadError, LoadFault, StructureError, StructureFault};
 pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,

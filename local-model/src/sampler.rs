@@ -148,9 +148,7 @@ impl Sampler {
             candidate.value = softmax::exp((candidate.value - highest) / self.temperature);
         }
         if self.top_p < 1.0 && !self.candidates.is_empty() {
-            let target = f64::from(self.top_p) * rank::total(&self.candidates);
-            self.scratch.clone_from(&self.candidates);
-            let end = rank::nucleus_end(&mut self.scratch, target);
+            let end = rank::nucleus_end(&self.candidates, self.top_p, &mut self.scratch);
             self.candidates
                 .retain(|candidate| candidate.order(&end).is_le());
         }

@@ -36,8 +36,8 @@ fn limits() -> ParserLimits {
     ParserLimits {
         // At 50 per µs: 20 ms on the thread that places the call.
         initial_lexer_fuel: 1_000_000,
-        // For one token, on the thread that computes: at 14 per µs 7 ms.
-        step_lexer_fuel: 100_000,
+        // For one token, on the thread that computes: some 5 ms.
+        step_lexer_fuel: 50_000,
         // The same, at 20 per µs 2.5 ms.
         step_max_items: 50_000,
         // One or two kilobytes each.
@@ -60,7 +60,7 @@ pub(crate) struct StructureFactory {
 impl StructureFactory {
     /// `tokens` gives the bytes of all tokens in the order of their ids, and whether each is
     /// special, that is: never text. `ends` are the tokens that end an answer. Neither is looked at
-    /// before the first use, which takes 0.3 to 0.5 s and 40 MB for a vocabulary of 262,144.
+    /// before the first use, which takes about a second and 80 MB for a vocabulary of 262,144.
     pub(crate) fn new<T, I>(tokens: T, ends: impl Into<Arc<[TokenId]>>) -> Self
     where
         T: Fn() -> I + Send + Sync + 'static,
@@ -74,8 +74,8 @@ impl StructureFactory {
     }
 
     /// The structure of an answer in `format` or with calls of `tools`; `None` where the answer is
-    /// free. Takes a millisecond or a few, and some tens with large schemas: not for the thread that
-    /// computes.
+    /// free. Takes some milliseconds, and some hundreds with the largest schemas that are let
+    /// through: not for the thread that computes.
     pub(crate) fn build(
         &self,
         format: &Format,
@@ -86,19 +86,7 @@ impl StructureFactory {
         let Some(form) = Form::new(format, tools, choice, syntax)? else {
             return Ok(None);
         };
-        let mut size = Size::default();
-        for (place, schema) in form.schemas() {
-            size.add(&schema)
-                .map_err(|reason| fault_at(place, String::new(), reason))?;
-            if place != Place::Format && !schema::is_of_objects(&schema) {
-                let reason = "a tool's arguments are an object".to_owned();
-                return Err(fault_at(place, "/type".to_owned(), reason));
-            }
-        }
-        if let Some(regex) = form.regex() {
-            size.add(&regex.into())
-                .map_err(|reason| StructureError::Regex { reason })?;
-        }
+        form.check()?;
         let vocabulary = self
             .vocabulary
             .get_or_init(|| (self.load)().map(Arc::new))
@@ -158,6 +146,31 @@ fn matcher(parsers: &ParserFactory, grammar: TopLevelGrammar) -> Result<Matcher,
     match matcher.get_error() {
         Some(error) => Err(error),
         None => Ok(matcher),
+    }
+}
+
+impl Form<'_> {
+    /// Refuses what the compiler would choke on, or would take although nothing fits it.
+    fn check(&self) -> Result<(), StructureError> {
+        let mut size = Size::default();
+        for (place, schema) in self.schemas() {
+            size.add(&schema)
+                .map_err(|reason| fault_at(place, String::new(), reason))?;
+            if place != Place::Format && !schema::is_of_objects(&schema) {
+                let reason = "a tool's arguments are an object".to_owned();
+                return Err(fault_at(place, "/type".to_owned(), reason));
+            }
+            if let Some(path) = schema::endless_reference(&schema) {
+                let reason = "the reference leads back to itself".to_owned();
+                return Err(fault_at(place, path.to_owned(), reason));
+            }
+        }
+        match self.regex() {
+            Some(regex) => size
+                .add(&regex.into())
+                .map_err(|reason| StructureError::Regex { reason }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -260,7 +273,10 @@ impl Structure {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form that `map_err` takes"
+)]
 fn fault(error: impl ToString) -> StructureFault {
     StructureFault {
         reason: short(&error.to_string()),

@@ -120,7 +120,11 @@ impl Worker {
             if job.is_abandoned() {
                 return Ok(None);
             }
-            let token = job.sampler.sample(&mut logits).map_err(candle_core::Error::wrap)?.token;
+            let token = job
+                .sampler
+                .sample(&mut logits)
+                .map_err(candle_core::Error::wrap)?
+                .token;
             usage.completion_tokens += 1;
             if self.tokenizer.is_end(token) {
                 let finish = job.end(text).unwrap_or(Finish::EndOfTurn);

@@ -69,8 +69,8 @@ impl CallScan {
         while let Some(&byte) = text.as_bytes().get(self.at) {
             self.at += 1;
             match self.stage {
-                Stage::Brace | Stage::Name(0) | Stage::Closing(0)
-                    if byte.is_ascii_whitespace() => {}
+                Stage::Brace | Stage::Name(0) | Stage::Closing(0) if byte.is_ascii_whitespace() => {
+                }
                 Stage::Brace if byte == b'{' => {
                     self.start = self.at - 1;
                     self.stage = match self.syntax {

@@ -116,7 +116,14 @@ fn llama_calls_with_the_whole_answer() {
         "",
     ] {
         let parts = run(ToolSyntax::Llama, &[answer]);
-        assert_eq!(parts, if answer.is_empty() { vec![] } else { vec![text(answer)] });
+        assert_eq!(
+            parts,
+            if answer.is_empty() {
+                vec![]
+            } else {
+                vec![text(answer)]
+            }
+        );
     }
 }
 

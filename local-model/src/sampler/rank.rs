@@ -22,6 +22,10 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// The likelier first; of equal ones the lower id.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the form that sorting takes"
+    )]
     pub(super) fn order(&self, other: &Self) -> Ordering {
         other
             .value
@@ -40,12 +44,12 @@ pub(super) fn highest(logits: &[f32]) -> f32 {
             *best = if logit > *best { logit } else { *best };
         }
     }
-    lanes
-        .iter()
-        .chain(rest)
-        .fold(f32::NEG_INFINITY, |best, &logit| {
+    lanes.iter().chain(rest).fold(
+        f32::NEG_INFINITY,
+        |best, &logit| {
             if logit > best { logit } else { best }
-        })
+        },
+    )
 }
 
 /// The index of the highest logit, the first among equals; `None` where no logit is above negative
@@ -61,7 +65,7 @@ pub(super) fn likeliest(logits: &[f32]) -> Option<TokenId> {
         }
     }
     let start = at? * BLOCK;
-    let offset = logits[start..].iter().position(|&logit| logit == best)?;
+    let offset = logits[start..].iter().position(|&logit| logit >= best)?;
     TokenId::try_from(start + offset).ok()
 }
 
@@ -102,39 +106,52 @@ fn candidates(logits: &[f32], start: TokenId, above: f32) -> impl Iterator<Item 
         .map(|(token, &value)| Candidate { token, value })
 }
 
-/// Keeps the `count` likeliest, which is at least one and at most all; returns the least value.
+/// Keeps the `count` likeliest, which is at least one and at most all; returns the value of the last.
 fn keep(found: &mut Vec<Candidate>, count: usize) -> f32 {
     let (_, last, _) = found.select_nth_unstable_by(count - 1, Candidate::order);
-    let least = last.value;
+    let threshold = last.value;
     found.truncate(count);
-    least
+    threshold
 }
 
-/// The last of the likeliest candidates whose weights add up to `target`. `weighed` is not empty
-/// and left in another order.
+/// The last of the likeliest candidates that have this share, below 1, of the weight of all.
+/// `weighed` is not empty; `scratch` is for its memory alone.
 ///
 /// Each step puts the likelier half of what is in question before the other half and goes on with
-/// the half in which the sum is reached: linear time in all.
-pub(super) fn nucleus_end(weighed: &mut [Candidate], target: f64) -> Candidate {
+/// the half in which the share is reached: linear time in all.
+pub(super) fn nucleus_end(
+    weighed: &[Candidate],
+    share: f32,
+    scratch: &mut Vec<Candidate>,
+) -> Candidate {
+    let whole = total(weighed);
+    let target = f64::from(share) * whole;
+    // All those below this weight together are less than what the nucleus leaves out, so none of
+    // them is in it. In a model's distribution they are nearly all.
+    let count = u32::try_from(weighed.len()).unwrap_or(u32::MAX);
+    let rest = (whole - target) / f64::from(count);
+    let candidates = weighed.iter().copied();
+    scratch.clear();
+    scratch.extend(candidates.filter(|candidate| f64::from(candidate.value) >= rest));
     let mut taken = 0.0;
-    let mut rest = weighed;
-    while rest.len() > FEW {
-        let middle = rest.len() / 2;
-        rest.select_nth_unstable_by(middle, Candidate::order);
-        let likelier = total(&rest[..=middle]);
+    let mut open = scratch.as_mut_slice();
+    while open.len() > FEW {
+        let middle = open.len() / 2;
+        open.select_nth_unstable_by(middle, Candidate::order);
+        let likelier = total(&open[..=middle]);
         if taken + likelier >= target {
-            rest = &mut rest[..=middle];
+            open = &mut open[..=middle];
         } else {
             taken += likelier;
-            rest = &mut rest[middle + 1..];
+            open = &mut open[middle + 1..];
         }
     }
-    rest.sort_unstable_by(Candidate::order);
-    let end = rest.iter().position(|candidate| {
+    open.sort_unstable_by(Candidate::order);
+    let end = open.iter().find(|candidate| {
         taken += f64::from(candidate.value);
         taken >= target
     });
-    rest[end.unwrap_or(rest.len() - 1)]
+    end.or(open.last()).copied().unwrap_or(weighed[0])
 }
 
 /// The sum of the candidates' weights.

@@ -151,7 +151,7 @@ fn the_top_is_that_of_a_sort() {
     rank::top(&rising, 10, &mut found);
     let tokens: Vec<TokenId> = found.iter().map(|candidate| candidate.token).collect();
     assert_eq!(tokens, (9_990..10_000).collect::<Vec<_>>());
-    rank::top(&[1.0; 10_000], 3, &mut found);
+    rank::top(&vec![1.0; 10_000], 3, &mut found);
     assert_eq!(found.iter().map(|c| c.token).collect::<Vec<_>>(), [0, 1, 2]);
     rank::top(&[f32::NEG_INFINITY, f32::NAN, 1.0, 2.0], 3, &mut found);
     assert_eq!(found.iter().map(|c| c.token).collect::<Vec<_>>(), [2, 3]);
@@ -159,10 +159,11 @@ fn the_top_is_that_of_a_sort() {
 
 #[test]
 fn the_nucleus_ends_where_a_sort_says() {
+    let mut scratch = Vec::new();
     for (count, seed, share) in [(3, 1, 0.5), (65, 2, 0.9), (5000, 3, 0.1), (5000, 4, 0.999)] {
         let weights: Vec<f32> = logits(count, seed).iter().map(|l| l.exp()).collect();
         let sorted = sorted(&weights);
-        let target = share * rank::total(&sorted);
+        let target = f64::from(share) * rank::total(&sorted);
         let mut sum = 0.0;
         let end = sorted.iter().find(|candidate| {
             sum += f64::from(candidate.value);
@@ -170,7 +171,8 @@ fn the_nucleus_ends_where_a_sort_says() {
         });
         let mut candidates = sorted.clone();
         candidates.sort_by_key(|candidate| candidate.token);
-        assert_eq!(Some(&rank::nucleus_end(&mut candidates, target)), end);
+        let found = rank::nucleus_end(&candidates, share, &mut scratch);
+        assert_eq!(Some(&found), end);
     }
 }
 
@@ -245,9 +247,9 @@ fn log_probabilities_are_the_models_own() {
     let log_sum = logits.iter().map(|l| l.exp()).sum::<f32>().ln();
     let logprob = |token: usize| logits[token] - log_sum;
     for expected in [1, 2, 0, 1] {
-        let sampled = sampler.sample(&mut logits.clone()).unwrap();
-        let choice = sampled.choice.unwrap();
-        assert_eq!(sampled.token, expected);
+        let drawn = sampler.sample(&mut logits.clone()).unwrap();
+        let choice = drawn.choice.unwrap();
+        assert_eq!(drawn.token, expected);
         assert!((choice.logprob - logprob(expected as usize)).abs() < 1e-5);
         let tokens: Vec<TokenId> = choice.top.iter().map(|&(token, _)| token).collect();
         assert_eq!(tokens, [1, 2]);
@@ -259,13 +261,13 @@ fn log_probabilities_are_the_models_own() {
 #[test]
 fn log_probabilities_need_no_top() {
     let mut sampler = Sampler::new(&Sampling::default(), Some(0), None);
-    let sampled = sampler.sample(&mut [0.0, 0.0]).unwrap();
-    let choice = sampled.choice.unwrap();
+    let drawn = sampler.sample(&mut [0.0, 0.0]).unwrap();
+    let choice = drawn.choice.unwrap();
     assert!((choice.logprob + std::f32::consts::LN_2).abs() < 1e-6);
     assert_eq!(choice.top, []);
     let mut sampler = Sampler::new(&Sampling::default(), Some(255), None);
-    let sampled = sampler.sample(&mut logits(500, 1)).unwrap();
-    assert_eq!(sampled.choice.unwrap().top.len(), 20);
+    let drawn = sampler.sample(&mut logits(500, 1)).unwrap();
+    assert_eq!(drawn.choice.unwrap().top.len(), 20);
 }
 
 #[test]
@@ -279,9 +281,9 @@ fn strange_logits_do_no_harm() {
             };
             let mut sampler = Sampler::new(&sampling, logprobs, None);
             let mut token = |logits: &[f32]| {
-                let sampled = sampler.sample(&mut logits.to_vec()).unwrap();
-                assert!(sampled.choice.is_none_or(|choice| !choice.logprob.is_nan()));
-                sampled.token
+                let drawn = sampler.sample(&mut logits.to_vec()).unwrap();
+                assert!(drawn.choice.is_none_or(|choice| !choice.logprob.is_nan()));
+                drawn.token
             };
             assert!(token(&[f32::NAN, f32::NAN]) < 2);
             assert_eq!(token(&[f32::NAN, 1.0, f32::NEG_INFINITY]), 1);

@@ -203,7 +203,8 @@ impl Calls<'_> {
 call_{number}: HEAD_{number} @arguments_{number} TAIL"#
             );
         }
-        let alternatives: Vec<String> = (0..self.tools.len()).map(|i| format!("call_{i}")).collect();
+        let alternatives: Vec<String> =
+            (0..self.tools.len()).map(|i| format!("call_{i}")).collect();
         let _ = writeln!(
             lark,
             "call: {}\nTAIL: SPACE \"}}\" {closing}",

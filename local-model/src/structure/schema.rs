@@ -12,6 +12,10 @@ use super::limits;
 /// of references by recursion: see [`STACK_BYTES`](super::STACK_BYTES).
 const MAX_CONTAINERS: usize = 10_000;
 
+/// Properties that one object may list. The parser keeps an item for each that may come next: what
+/// a token takes grows with their square, to some milliseconds at this number.
+const MAX_PROPERTIES: usize = 512;
+
 /// How deep they may be nested; what `serde_json` reads.
 const MAX_DEPTH: usize = 128;
 
@@ -23,7 +27,7 @@ const MAX_TEXT_BYTES: usize = 512 * 1024;
 const WHITE_SPACE: &str = r" |\n[ ]{0,24}|\n\t{1,8}";
 
 /// Subschemas that are compiled by themselves to find the one at fault.
-const MAX_PROBES: usize = 64;
+const MAX_PROBES: usize = 32;
 
 /// Bytes of a reason that are passed on.
 const MAX_REASON_BYTES: usize = 300;
@@ -61,6 +65,12 @@ impl Size {
             match value {
                 Value::Array(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
                 Value::Object(members) => {
+                    let listed = members.get("properties").and_then(Value::as_object);
+                    if listed.is_some_and(|listed| listed.len() > MAX_PROPERTIES) {
+                        return Err(format!(
+                            "more than {MAX_PROPERTIES} properties of one object"
+                        ));
+                    }
                     self.text += members.keys().map(String::len).sum::<usize>();
                     open.extend(members.values().map(|member| (member, depth + 1)));
                 }
@@ -115,6 +125,37 @@ pub(super) fn with_options(schema: Value) -> Value {
     Value::Object(schema)
 }
 
+/// A reference that leads to nothing but references, and so back to itself: the compiler takes it,
+/// but no text fits it.
+pub(super) fn endless_reference(schema: &Value) -> Option<&str> {
+    let mut followed = HashSet::new();
+    let mut open = vec![schema];
+    while let Some(value) = open.pop() {
+        let mut way = HashSet::new();
+        let mut reference = target(value);
+        while let Some(pointer) = reference {
+            if !way.insert(pointer) {
+                return Some(pointer);
+            }
+            if !followed.insert(pointer) {
+                break;
+            }
+            reference = schema.pointer(pointer).and_then(target);
+        }
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(members) => open.extend(members.values()),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a schema refers to within its document, as a JSON pointer.
+fn target(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix('#')
+}
+
 /// Where the fault lies in a schema that does not compile, as a JSON pointer, and what it is;
 /// `None` where the schema compiles by itself.
 pub(super) fn fault(schema: &Value) -> Option<(String, String)> {
@@ -163,8 +204,13 @@ pub(super) fn short(reason: &str) -> String {
         .lines()
         .find_map(|line| line.trim().strip_prefix("error: "));
     let line = named.or_else(|| reason.lines().next()).unwrap_or_default();
-    let line = line.rsplit_once("(in regex): ").map_or(line, |(_, rest)| rest);
-    let line = line.trim().trim_end_matches(':');
+    let line = line
+        .rsplit_once("(in regex): ")
+        .map_or(line, |(_, rest)| rest);
+    let line = match line.trim() {
+        "NoExtensionBias" => "nothing satisfies it",
+        line => line.trim_end_matches(':'),
+    };
     let end = line.floor_char_boundary(MAX_REASON_BYTES);
     line[..end].to_owned()
 }
@@ -188,8 +234,7 @@ fn children<'a>(root: &'a Value, schema: &'a Value, path: &str) -> Vec<(String, 
         return Vec::new();
     };
     let mut found = Vec::new();
-    let target = members.get("$ref").and_then(Value::as_str);
-    if let Some(pointer) = target.and_then(|target| target.strip_prefix('#')) {
+    if let Some(pointer) = target(schema) {
         found.extend(root.pointer(pointer).map(|to| (pointer.to_owned(), to)));
     }
     for keyword in ONE {
@@ -199,9 +244,9 @@ fn children<'a>(root: &'a Value, schema: &'a Value, path: &str) -> Vec<(String, 
     for keyword in SEVERAL {
         match members.get(keyword) {
             Some(Value::Array(items)) => found.extend(
-                (0..).zip(items).map(|(index, item): (usize, _)| {
-                    (format!("{path}/{keyword}/{index}"), item)
-                }),
+                (0..)
+                    .zip(items)
+                    .map(|(index, item): (usize, _)| (format!("{path}/{keyword}/{index}"), item)),
             ),
             Some(Value::Object(map)) if keyword != "items" => {
                 found.extend(map.iter().map(|(name, value)| {

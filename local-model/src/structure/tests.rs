@@ -18,9 +18,35 @@ fn tokens() -> Vec<(Vec<u8>, bool)> {
     let bytes = (0..=255).map(|byte| (vec![byte], false));
     let special = ["<eos>", "<bos>", "<end_of_turn>"].map(|text| (text.into(), true));
     let pieces = [
-        "{\"", "\": ", "\":", "\",", ", \"", "\"}", "}}", "\n</tool_call>", "<tool_call>", "<tool",
-        "<tool_call>\n", "_call>", "{\"name\"", "{\"name\": \"", "arguments", "true", "null", " the", "ing", "12", "  ",
-        "\n\n", "    ", "é", "日本", "[]", "[[", "</", "x",
+        "{\"",
+        "\": ",
+        "\":",
+        "\",",
+        ", \"",
+        "\"}",
+        "}}",
+        "\n</tool_call>",
+        "<tool_call>",
+        "<tool",
+        "<tool_call>\n",
+        "_call>",
+        "{\"name\"",
+        "{\"name\": \"",
+        "arguments",
+        "true",
+        "null",
+        " the",
+        "ing",
+        "12",
+        "  ",
+        "\n\n",
+        "    ",
+        "é",
+        "日本",
+        "[]",
+        "[[",
+        "</",
+        "x",
     ]
     .map(|text| (text.into(), false));
     bytes.chain(special).chain(pieces).collect()
@@ -86,13 +112,17 @@ fn try_babble(structure: Structure, seed: u64, urge: f32) -> Result<Babble, Stru
         let mut logits: Vec<f32> = (0..tokens.len() + 7)
             .map(|_| random.random::<f32>() * 4.0)
             .collect();
-        for token in [b'"', b'}', b']'].map(usize::from).into_iter().chain(ENDS.map(|end| end as usize)) {
+        for token in [b'"', b'}', b']']
+            .map(usize::from)
+            .into_iter()
+            .chain(ENDS.map(|end| end as usize))
+        {
             logits[token] += urge;
         }
-        let sampled = sampler.sample(&mut logits)?;
-        is_complete = sampled.is_complete;
-        if !ENDS.contains(&sampled.token) {
-            bytes.extend_from_slice(&tokens[sampled.token as usize].0);
+        let drawn = sampler.sample(&mut logits)?;
+        is_complete = drawn.is_complete;
+        if !ENDS.contains(&drawn.token) {
+            bytes.extend_from_slice(&tokens[drawn.token as usize].0);
         }
         if is_complete {
             break;
@@ -181,7 +211,10 @@ fn answers_are_of_the_schema() {
     for text in complete(build, 50) {
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value.as_object().unwrap().len(), 4, "{text}");
-        assert!([json!("cat"), json!("dog"), json!(3)].contains(&value["kind"]), "{text}");
+        assert!(
+            [json!("cat"), json!("dog"), json!(3)].contains(&value["kind"]),
+            "{text}"
+        );
         assert!(value["age"].as_u64().unwrap() <= 40, "{text}");
         let tags = value["tags"].as_array().unwrap();
         assert!((1..=3).contains(&tags.len()), "{text}");
@@ -206,9 +239,26 @@ fn a_regex_is_matched_as_a_whole() {
     for text in complete(|| of_format(&format), 50) {
         let (letters, digits) = text.split_once('/').unwrap();
         assert!(!letters.is_empty() && letters.len() % 2 == 0, "{text}");
-        assert!(letters.as_bytes().chunks(2).all(|pair| pair == b"ab" || pair == b"ba"));
+        assert!(
+            letters
+                .as_bytes()
+                .chunks(2)
+                .all(|pair| pair == b"ab" || pair == b"ba")
+        );
         assert!((2..=3).contains(&digits.len()), "{text}");
         assert!(digits.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
+    }
+}
+
+#[test]
+fn an_enumeration_may_be_long() {
+    let names: Vec<String> = (0..2000)
+        .map(|i| format!("item {}", i * 7919 % 100_003))
+        .collect();
+    let format = Format::JsonSchema(json!({"enum": names}));
+    for text in complete(|| of_format(&format), 55).into_iter().take(5) {
+        let name: String = serde_json::from_str(&text).unwrap();
+        assert!(names.contains(&name), "{name}");
     }
 }
 
@@ -225,7 +275,7 @@ fn white_space_has_an_end() {
         structure.mask(&mut logits).unwrap();
         let is_space = |token: usize| tokens[token].0.iter().all(u8::is_ascii_whitespace);
         let space = (0..tokens.len()).find(|&token| {
-            !tokens[token].1 && is_space(token) && logits[token] == 0.0
+            !tokens[token].1 && is_space(token) && logits[token] > f32::NEG_INFINITY
         });
         let Some(space) = space else { break };
         structure.commit(TokenId::try_from(space).unwrap()).unwrap();
@@ -243,7 +293,7 @@ fn an_answer_is_complete_at_its_last_byte() {
         .map(|&byte| {
             let mut logits = vec![0.0; tokens().len()];
             structure.mask(&mut logits).unwrap();
-            assert_eq!(logits[usize::from(byte)], 0.0);
+            assert!(logits[usize::from(byte)] > f32::NEG_INFINITY);
             structure.commit(byte.into()).unwrap()
         })
         .collect();
@@ -251,7 +301,9 @@ fn an_answer_is_complete_at_its_last_byte() {
     // Whoever asks again may end, with any of the ends.
     let mut logits = vec![0.0; tokens().len()];
     structure.mask(&mut logits).unwrap();
-    let allowed: Vec<usize> = (0..logits.len()).filter(|&at| logits[at] == 0.0).collect();
+    let allowed: Vec<usize> = (0..logits.len())
+        .filter(|&at| logits[at] > f32::NEG_INFINITY)
+        .collect();
     assert_eq!(allowed, ENDS.map(|end| end as usize));
     assert!(structure.commit(ENDS[1]).unwrap());
 }
@@ -262,7 +314,9 @@ fn a_token_with_the_bytes_of_another_is_allowed_too() {
     let twin = tokens().len() - 1;
     let mut logits = vec![0.0; tokens().len()];
     structure.mask(&mut logits).unwrap();
-    let allowed: Vec<usize> = (0..logits.len()).filter(|&at| logits[at] == 0.0).collect();
+    let allowed: Vec<usize> = (0..logits.len())
+        .filter(|&at| logits[at] > f32::NEG_INFINITY)
+        .collect();
     assert_eq!(allowed, [usize::from(b'x'), twin]);
     assert!(!structure.commit(TokenId::try_from(twin).unwrap()).unwrap());
     structure.mask(&mut vec![0.0; tokens().len()]).unwrap();
@@ -336,14 +390,15 @@ fn allows(structure: &mut Structure, text: &str) -> bool {
     text.bytes().all(|byte| {
         let mut logits = vec![0.0; tokens().len()];
         structure.mask(&mut logits).unwrap();
-        logits[usize::from(byte)] == 0.0 && structure.commit(byte.into()).is_ok()
+        logits[usize::from(byte)] > f32::NEG_INFINITY && structure.commit(byte.into()).is_ok()
     })
 }
 
 fn may_end(structure: &mut Structure) -> bool {
     let mut logits = vec![0.0; tokens().len()];
     structure.mask(&mut logits).unwrap();
-    ENDS.iter().all(|&end| logits[end as usize] == 0.0)
+    ENDS.iter()
+        .all(|&end| logits[end as usize] > f32::NEG_INFINITY)
 }
 
 #[test]
@@ -363,7 +418,10 @@ fn where_calls_are_optional_text_is_free_until_one_begins() {
     assert!(may_end(&mut hermes));
     assert!(allows(&mut hermes, ">"));
     assert!(!may_end(&mut hermes));
-    assert!(allows(&mut hermes, "\n{\"name\": \"get_weather\", \"arguments\": {\"city\":\"\",\"unit\""));
+    assert!(allows(
+        &mut hermes,
+        "\n{\"name\": \"get_weather\", \"arguments\": {\"city\":\"\",\"unit\""
+    ));
     assert!(allows(&mut hermes, ": \"C\"}}\n</tool_call>"));
     assert!(may_end(&mut hermes), "it may be the last call");
     assert!(allows(&mut hermes, "\n<tool_call>{\"name\":\"ping"));
@@ -380,7 +438,10 @@ fn where_calls_are_optional_text_is_free_until_one_begins() {
     let mut llama = build(ToolSyntax::Llama);
     assert!(allows(&mut llama, "{\"name"));
     assert!(may_end(&mut llama));
-    assert!(allows(&mut llama, "\": \"get_weather\", \"parameters\": {\"city\":\"\""));
+    assert!(allows(
+        &mut llama,
+        "\": \"get_weather\", \"parameters\": {\"city\":\"\""
+    ));
     assert!(!may_end(&mut llama));
     let mut llama = build(ToolSyntax::Llama);
     assert!(!allows(&mut llama, "{\"name\": 1"));
@@ -388,21 +449,28 @@ fn where_calls_are_optional_text_is_free_until_one_begins() {
 
 #[test]
 fn a_mark_that_is_one_token_opens_a_call() {
-    let built = factory().build(&Format::Text, &tools(), &ToolChoice::Auto, ToolSyntax::Hermes);
+    let built = factory().build(
+        &Format::Text,
+        &tools(),
+        &ToolChoice::Auto,
+        ToolSyntax::Hermes,
+    );
     let mut structure = built.unwrap().unwrap();
     let id = |text: &str| {
-        let at = tokens().iter().position(|(bytes, _)| bytes == text.as_bytes());
+        let at = tokens()
+            .iter()
+            .position(|(bytes, _)| bytes == text.as_bytes());
         TokenId::try_from(at.unwrap()).unwrap()
     };
     let mut logits = vec![0.0; tokens().len()];
     structure.mask(&mut logits).unwrap();
     for mark in ["<tool_call>", "<tool_call>\n", "<tool"] {
-        assert_eq!(logits[id(mark) as usize], 0.0);
+        assert!(logits[id(mark) as usize] > f32::NEG_INFINITY);
     }
     structure.commit(id("<tool_call>\n")).unwrap();
     structure.mask(&mut logits).unwrap();
-    assert_eq!(logits[id("{\"name\": \"") as usize], 0.0);
-    assert_eq!(logits[id("[]") as usize], f32::NEG_INFINITY);
+    assert!(logits[id("{\"name\": \"") as usize] > f32::NEG_INFINITY);
+    assert!(logits[id("[]") as usize].is_infinite());
 }
 
 #[test]
@@ -475,7 +543,10 @@ fn the_default_repetition_penalty_stays_away() {
         let mut logits = vec![0.0; tokens().len()];
         logits[usize::from(b'x')] = 1.0;
         logits[usize::from(b'y')] = 0.99;
-        assert_eq!(sampler.sample(&mut logits).unwrap().token, TokenId::from(b'x'));
+        assert_eq!(
+            sampler.sample(&mut logits).unwrap().token,
+            TokenId::from(b'x')
+        );
     }
 }
 
@@ -484,8 +555,8 @@ fn logits_that_are_not_numbers_keep_the_form() {
     let structure = of_format(&Format::Regex("[ab]{3}".to_owned()));
     let mut sampler = Sampler::new(&Sampling::default(), Some(2), Some(structure));
     for _ in 0..3 {
-        let sampled = sampler.sample(&mut vec![f32::NAN; 280]).unwrap();
-        assert_eq!(sampled.token, TokenId::from(b'a'));
+        let drawn = sampler.sample(&mut vec![f32::NAN; 280]).unwrap();
+        assert_eq!(drawn.token, TokenId::from(b'a'));
     }
 }
 
@@ -500,4 +571,3 @@ fn a_token_out_of_place_is_a_fault_not_a_panic() {
 }
 
 mod faults;
-mod bench;

@@ -12,13 +12,9 @@ use crate::tokenizer::TokenId;
 
 /// Sets of tokens whose place in a mask is worked out once: where a grammar allows all texts of
 /// such a form, as within a JSON string or in plain text, it allows all of these tokens. `<` is left
-/// out, for a tool call's mark may start with it. Each is part of the next; the lengths serve
-/// strings that have a limit.
-const SLICES: [&str; 3] = [
-    r#"[^"\\<\x00-\x1F\x7F]{1,10}"#,
-    r#"[^"\\<\x00-\x1F\x7F]{1,30}"#,
-    r#"[^"\\<\x00-\x1F\x7F]+"#,
-];
+/// out, for a tool call's mark may start with it. The first is part of the second and serves strings
+/// that have a limit. Each costs three tries.
+const SLICES: [&str; 2] = [r#"[^"\\<\x00-\x1F\x7F]{1,12}"#, r#"[^"\\<\x00-\x1F\x7F]+"#];
 
 /// Compiles grammars for one vocabulary.
 pub(super) struct Vocabulary {
@@ -57,8 +53,7 @@ impl Vocabulary {
             drop(words);
             let env: TokEnv = Arc::new(ApproximateTokEnv::new(trie));
             let slices = SLICES.map(str::to_owned);
-            let mut parsers =
-                ParserFactory::new(&env, InferenceCapabilities::default(), &slices)?;
+            let mut parsers = ParserFactory::new(&env, InferenceCapabilities::default(), &slices)?;
             parsers.quiet();
             *parsers.limits_mut() = limits();
             Ok(parsers)
