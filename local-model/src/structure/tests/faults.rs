@@ -1,7 +1,5 @@
 //! Forms that cannot be.
 
-use std::fmt::Write as _;
-
 use super::*;
 
 fn error(format: &Format, tools: &[Tool], choice: &ToolChoice) -> StructureError {
@@ -141,45 +139,46 @@ fn a_vocabulary_that_cannot_be_used_is_an_error_not_a_panic() {
     build(vec![(vec![b'a'; 5000], false), (Vec::new(), true)], &[1]);
 }
 
+/// A reference to a definition.
+fn to(number: usize) -> Value {
+    json!({"$ref": format!("#/$defs/d{number}")})
+}
+
+/// A reference to the first of so many definitions, which `define` makes; the last is null.
+fn defined(count: usize, define: impl Fn(usize) -> Value) -> Value {
+    let mut schema = to(0);
+    schema["$defs"] = (0..count)
+        .map(|number| (format!("d{number}"), define(number)))
+        .collect();
+    schema["$defs"][format!("d{count}")] = json!({"type": "null"});
+    schema
+}
+
+fn wide(count: usize) -> Value {
+    let properties: Value = (0..count)
+        .map(|number| {
+            let schema = json!({"type": "string", "maxLength": number});
+            (format!("p{number}"), schema)
+        })
+        .collect();
+    json!({"type": "object", "properties": properties})
+}
+
 /// Schemas that are small to send and large to compile: they must be refused, or compile within
 /// the limits. What is tested is that neither stack nor memory runs out.
 #[test]
 fn hostile_schemas_do_no_harm() {
-    let to = |number: usize| json!({"$ref": format!("#/$defs/d{number}")});
-    let mut chain = json!({"$ref": "#/$defs/d0", "$defs": {"d9900": {"type": "null"}}});
-    for number in 0..9_900 {
-        chain["$defs"][format!("d{number}")] = to(number + 1);
-    }
-    let mut objects = json!({"$ref": "#/$defs/d0", "$defs": {"d2400": {"type": "null"}}});
-    for number in 0..2_400 {
-        objects["$defs"][format!("d{number}")] =
-            json!({"required": ["x"], "properties": {"x": to(number + 1)}});
-    }
-    let mut deep = json!({"type": "null"});
-    for _ in 0..2_000 {
-        deep = json!({"items": deep});
-    }
-    let wide = |count: usize| {
-        let property = |number| {
-            (
-                format!("p{number}"),
-                json!({"type": "string", "maxLength": number}),
-            )
-        };
-        json!({"type": "object", "properties": serde_json::Map::from_iter((0..count).map(property))})
-    };
-    let mut doubling =
-        json!({"type": "object", "properties": {}, "$defs": {"d0": {"type": "null"}}});
-    for number in 1..40 {
-        let before = json!({"$ref": format!("#/$defs/d{}", number - 1)});
-        doubling["$defs"][format!("d{number}")] =
-            json!({"allOf": [{"anyOf": [before, before]}, {"anyOf": [before, before]}]});
-    }
-    doubling["$ref"] = json!("#/$defs/d39");
-    let mut classes = String::new();
-    for _ in 0..30 {
-        let _ = write!(classes, "(.*a|.*b){{50}}");
-    }
+    let chain = defined(9_900, |number| to(number + 1));
+    let objects = defined(
+        2_400,
+        |number| json!({"required": ["x"], "properties": {"x": to(number + 1)}}),
+    );
+    let doubling = defined(39, |number| {
+        let either = json!({"anyOf": [to(number + 1), to(number + 1)]});
+        json!({"allOf": [either, either]})
+    });
+    let deep = (0..2_000).fold(json!({}), |deep, _| json!({"items": deep}));
+    let classes = "(.*a|.*b){50}".repeat(30);
     let pattern = |pattern: &str| json!({"type": "string", "pattern": pattern});
     let lookback = "^(.*a.{60}|.*b.{61}|.*c.{59})$";
     for (schema, refused) in [
