@@ -21,10 +21,12 @@ mod gguf;
 mod load;
 mod model;
 mod pull;
+mod reply;
 mod request;
 pub mod sampler;
 mod stop;
 mod store;
+mod structure;
 mod template;
 mod tokenizer;
 mod tool_syntax;
@@ -39,7 +41,10 @@ pub use engine::{
     EngineStats, Event, Finish, Generation, Histogram, ModelInfo, Prefix, ScoreRequest, Scores,
     TTFT_BUCKETS, TokenLogprob, TokenUsage,
 };
-pub use error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
+pub use error::{
+    EncodeFault, EngineFault, GenerateError, LoadError, LoadFault, ScoreError, StructureError,
+    StructureFault,
+};
 pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,
