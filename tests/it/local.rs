@@ -46,7 +46,6 @@ async fn what_it_cannot_do_is_told_by_place_even_without_weights() {
     for (api, member, value) in [
         (Api::Chat, "n", json!(2)),
         (Api::Chat, "top_logprobs", json!(3)),
-        (Api::Chat, "logit_bias", json!({ "5": 1 })),
         (Api::Chat, "tool_choice", json!("required")),
         (
             Api::Chat,

@@ -123,9 +123,9 @@ pub struct Conversation {
     pub penalties: Penalties,
     /// The limit on output tokens.
     pub max_output_tokens: Option<u64>,
-    /// Tools on offer that a text model cannot call: those that the provider runs, and those that are
-    /// no functions. A model that may call them may also answer without, so it is for the caller to say
-    /// whether the request is answered all the same.
+    /// What a text model cannot follow, but can answer without: tools on offer that the provider runs or
+    /// that are no functions, a bias of tokens. It is for the caller to say whether the request is
+    /// answered all the same.
     pub left_out: Vec<Unsupported>,
 }
 
@@ -172,7 +172,7 @@ impl Conversation {
         let turns = turns::read(view, document.root(), body)?;
         let offer = tools::read(view, &root)?;
         let mut left_out = offer.left_out;
-        left_out.extend(options::searches(view.endpoint, &root)?);
+        left_out.extend(options::left_out(view.endpoint, &root)?);
         let mut sampling = view.sampling.clone();
         let (penalties, seed) = options::penalties(&root)?;
         sampling.seed = sampling.seed.or(seed);

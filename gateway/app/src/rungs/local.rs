@@ -73,7 +73,7 @@ impl LocalRung {
         } = model_call;
         let conversation = Conversation::from_view(&view, &call.body)?;
         let engine = self.local.engine().await?;
-        check_tools(&conversation, &view, &engine)?;
+        check_left_out(&conversation, &view, &engine)?;
         if endpoint == Endpoint::CountTokens {
             let prompt = request::prompt(conversation);
             let count = off_the_runtime(move || engine.count_tokens(&prompt)).await?;
@@ -89,7 +89,8 @@ impl LocalRung {
         let mut request = request::request(conversation);
         request.tenant = Some(call.caller.tenant.id.to_string());
         request.deadline = deadline;
-        let generation = off_the_runtime(move || engine.generate(request)).await?;
+        let placed = off_the_runtime(move || engine.generate(request));
+        let generation = self.in_time(deadline, placed).await?;
         if view.stream {
             let stream = LocalStream::new(
                 generation,
@@ -119,7 +120,11 @@ impl LocalRung {
         tokio::select! {
             answer = answer => match answer {
                 // The engine knows the deadline too, and may be the first to tell.
-                Err(LocalError::Fault(_)) if Instant::now() >= deadline => Err(LocalError::TooLate(patience)),
+                Err(LocalError::Fault(_) | LocalError::Refused(_))
+                    if Instant::now() >= deadline =>
+                {
+                    Err(LocalError::TooLate(patience))
+                }
                 answer => answer,
             },
             () = tokio::time::sleep_until(deadline) => Err(LocalError::TooLate(patience)),
@@ -128,15 +133,15 @@ impl LocalRung {
     }
 }
 
-/// Refuses a call for this model that offers tools which it cannot call. A call for another model, which this one stands in for,
-/// is answered without them, as that one might have answered too.
-fn check_tools(
+/// Refuses a call for this model that asks for what it would have to leave out. A call for another model, which this one stands
+/// in for, is answered without: better than not at all.
+fn check_left_out(
     conversation: &Conversation,
     view: &RequestView,
     engine: &Engine,
 ) -> Result<(), LocalError> {
     match conversation.left_out.first() {
-        Some(tool) if view.model.value == engine.info().name => Err(tool.clone().into()),
+        Some(what) if view.model.value == engine.info().name => Err(what.clone().into()),
         _ => Ok(()),
     }
 }

@@ -43,8 +43,9 @@ const fn format_path(endpoint: Endpoint) -> &'static str {
     }
 }
 
-/// Searches and servers of the provider's that are asked for outside `tools`.
-pub(super) fn searches(
+/// What is asked for outside `tools` that a model can answer without: searches and servers of the
+/// provider's, and a bias of tokens, which are those of one model.
+pub(super) fn left_out(
     endpoint: Endpoint,
     root: &Node<'_, '_>,
 ) -> Result<Vec<Unsupported>, ViewError> {
@@ -63,34 +64,30 @@ pub(super) fn searches(
     };
     let is_said =
         |node: &Node<'_, '_>| !node.is_empty_array() && node.value().as_bool() != Some(false);
-    Ok(found
-        .into_iter()
-        .flatten()
-        .filter(is_said)
+    let searches = found.into_iter().flatten().filter(is_said);
+    let mut left_out: Vec<_> = searches
         .map(|node| Unsupported::new(node.place(), "a tool of the provider"))
-        .collect())
+        .collect();
+    let [bias] = root.fields(["logit_bias"])?;
+    let is_empty = |bias: &Node<'_, '_>| {
+        let members = bias.value().as_object();
+        members.is_some_and(|mut members| members.next().is_none())
+    };
+    if bias.is_some_and(|bias| !is_empty(&bias)) {
+        left_out.push(Unsupported::new("logit_bias", "a bias of tokens"));
+    }
+    Ok(left_out)
 }
 
 /// What is read of how tokens are chosen that the view leaves out.
-pub(super) fn penalties(
-    root: &Node<'_, '_>,
-) -> Result<(Penalties, Option<i64>), ConversationError> {
-    let [min_p, presence, frequency, repetition, seed, bias] = root.fields([
+pub(super) fn penalties(root: &Node<'_, '_>) -> Result<(Penalties, Option<i64>), ViewError> {
+    let [min_p, presence, frequency, repetition, seed] = root.fields([
         "min_p",
         "presence_penalty",
         "frequency_penalty",
         "repetition_penalty",
         "seed",
-        "logit_bias",
     ])?;
-    if let Some(bias) = bias
-        && bias
-            .value()
-            .as_object()
-            .is_none_or(|mut members| members.next().is_some())
-    {
-        return Err(Unsupported::new("logit_bias", "a bias of tokens").into());
-    }
     let number = |node: Option<Node<'_, '_>>| node.map(|node| node.number()).transpose();
     let penalties = Penalties {
         min_p: number(min_p)?,

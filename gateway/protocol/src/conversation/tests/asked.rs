@@ -211,13 +211,14 @@ fn tools_that_are_no_functions_are_left_out_by_name() {
     ");
     let (functions, lines) = left_out(
         CHAT,
-        r#""tools":[{"type":"custom","custom":{"name":"c"}}],"functions":[{"name":"f"}],"web_search_options":{},"plugins":[],"enable_search":false"#,
+        r#""tools":[{"type":"custom","custom":{"name":"c"}}],"functions":[{"name":"f"}],"web_search_options":{},"plugins":[],"enable_search":false,"logit_bias":{"5":-100}"#,
     );
     assert_eq!(functions, 0);
     insta::assert_snapshot!(lines, @"
     tools[0]: a tool that is no function is not supported by a text model
     functions[0]: a function outside `tools` is not supported by a text model
     web_search_options: a tool of the provider is not supported by a text model
+    logit_bias: a bias of tokens is not supported by a text model
     ");
 }
 
@@ -388,12 +389,10 @@ fn how_tokens_are_chosen() {
     }
     insta::assert_snapshot!(faults(&[
         (CHAT, r#""min_p":"a little""#),
-        (CHAT, r#""logit_bias":{"5":-100}"#),
         (CHAT, r#""presence_penalty":1,"presence_penalty":2"#),
         (CHAT, r#""modalities":["text","audio"]"#),
     ]), @"
     min_p: expected a number, found a string at byte 65
-    logit_bias: a bias of tokens is not supported by a text model
     presence_penalty: duplicate key at byte 97
     modalities: an answer other than text is not supported by a text model
     ");
