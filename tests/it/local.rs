@@ -42,7 +42,7 @@ async fn what_it_cannot_do_is_told_by_place_even_without_weights() {
         .arguments(&["--models", "no-such-folder"])
         .start()
         .await;
-    let mut answers = String::new();
+    let mut answers = Vec::new();
     for (api, member, value) in [
         (Api::Chat, "n", json!(2)),
         (Api::Chat, "top_logprobs", json!(3)),
@@ -81,9 +81,9 @@ async fn what_it_cannot_do_is_told_by_place_even_without_weights() {
         let (status, told) = told.split_once(' ').unwrap();
         let told: serde_json::Value = serde_json::from_str(told).unwrap();
         let (message, param) = (&told["error"]["message"], &told["error"]["param"]);
-        answers.push_str(&format!("{status} {message} {param}\n"));
+        answers.push(format!("{status} {message} {param}"));
     }
-    assert_snapshot!(answers, @"");
+    assert_snapshot!(answers.join("\n"), @"");
     let embedding = r#"{"model":"gemma-3-270m","input":"a"}"#;
     let refused = gateway.post("/v1/embeddings", embedding).send().await;
     assert_snapshot!(told(refused.unwrap()).await, @"");

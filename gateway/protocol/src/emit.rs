@@ -67,7 +67,7 @@ pub struct Emitter(Protocol);
 #[derive(Debug)]
 enum Protocol {
     Chat(chat::Writer),
-    Responses(responses::Writer),
+    Responses(Box<responses::Writer>),
     Messages(messages::Writer),
 }
 
@@ -81,7 +81,7 @@ impl Emitter {
     pub fn new(endpoint: Endpoint, meta: Meta) -> Result<Self, NotGenerated> {
         match endpoint {
             Endpoint::ChatCompletions => Ok(Protocol::Chat(chat::Writer::new(meta))),
-            Endpoint::Responses => Ok(Protocol::Responses(responses::Writer::new(meta))),
+            Endpoint::Responses => Ok(Protocol::Responses(Box::new(responses::Writer::new(meta)))),
             Endpoint::Messages => Ok(Protocol::Messages(messages::Writer::new(meta))),
             Endpoint::CountTokens | Endpoint::Embeddings => Err(NotGenerated(endpoint)),
         }

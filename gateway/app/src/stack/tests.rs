@@ -175,7 +175,7 @@ async fn refusals_have_an_id_and_a_count_too() {
 struct Lengths;
 
 impl Embedder for Lengths {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "lengths"
     }
 

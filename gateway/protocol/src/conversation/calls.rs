@@ -88,7 +88,7 @@ impl Results {
             match endpoint {
                 Endpoint::ChatCompletions => {
                     list(value, "tool_calls").for_each(|call| calls.note(call, "id"));
-                    let named = match text(value, "tool_call_id") {
+                    let found = match text(value, "tool_call_id") {
                         Some(id) => calls.names.get(id.as_ref()).cloned(),
                         // What was there before tool calls: the result itself says whose it is.
                         None if text(value, "role").as_deref() == Some("function") => {
@@ -96,19 +96,19 @@ impl Results {
                         }
                         None => None,
                     };
-                    names.extend(named.map(|name| ((source, message, None), name)));
+                    names.extend(found.map(|name| ((source, message, None), name)));
                 }
                 Endpoint::Responses => match text(value, "type") {
                     Some(kind) if kind.ends_with("_output") => {
-                        let named = calls.name(value, "call_id");
-                        names.extend(named.map(|name| ((source, message, None), name)));
+                        let found = calls.name(value, "call_id");
+                        names.extend(found.map(|name| ((source, message, None), name)));
                     }
                     _ => calls.note(value, "call_id"),
                 },
                 Endpoint::Messages | Endpoint::CountTokens => {
                     for (part, value) in list(value, "content").enumerate() {
-                        let named = calls.name(value, "tool_use_id");
-                        names.extend(named.map(|name| ((source, message, Some(part)), name)));
+                        let found = calls.name(value, "tool_use_id");
+                        names.extend(found.map(|name| ((source, message, Some(part)), name)));
                         calls.note(value, "id");
                     }
                 }

@@ -17,14 +17,12 @@ fn turns(endpoint: Endpoint, body: &str) -> String {
         .iter()
         .map(|turn| {
             let tool = turn.tool.as_ref().map(|tool| format!(" ({tool})"));
-            let mut line = format!("{:?}{}:", turn.role, tool.unwrap_or_default());
-            if !turn.text.is_empty() {
-                line += &format!(" {}", turn.text);
-            }
-            for call in &turn.calls {
-                line += &format!("\n  -> {} {}", call.name, call.arguments);
-            }
-            line
+            let head = format!("{:?}{}:", turn.role, tool.unwrap_or_default());
+            let text = Some(turn.text.as_str()).filter(|text| !text.is_empty());
+            let said: Vec<_> = std::iter::once(head.as_str()).chain(text).collect();
+            let calls = turn.calls.iter();
+            let calls = calls.map(|call| format!("\n  -> {} {}", call.name, call.arguments));
+            said.join(" ") + &calls.collect::<String>()
         })
         .collect();
     turns.join("\n")

@@ -74,7 +74,7 @@ mod tests {
     struct Fixed;
 
     impl Embedder for Fixed {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "fixed"
         }
 

@@ -62,6 +62,7 @@ pub(super) struct Message {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the protocol's own name")]
 pub(super) struct Call {
     pub(super) id: String,
     pub(super) r#type: &'static str,
