@@ -1,41 +1,72 @@
-//! The engine: one model, its worker, and the queue of calls before it.
+//! The engine: one model, the scheduler that runs calls on it, and the queue before that.
 
+mod answer;
+mod clock;
+mod fair;
 mod generation;
+mod job;
 mod queue;
-mod worker;
+mod scheduler;
+mod score;
+mod sequence;
+mod stats;
+mod step;
 
+use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use skinflint_kernels::Team;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use answer::Answer;
+use clock::Clock;
 pub use generation::{Event, Finish, Generation, TokenLogprob, TokenUsage};
-use queue::{Job, Queue};
-use worker::Worker;
+use job::{Job, Work};
+use queue::{Limits, Queue, Ticket};
+use scheduler::Scheduler;
+use score::Scoring;
+pub use score::{Prefix, ScoreRequest, Scores};
+use stats::{Counters, add};
+pub use stats::{EngineStats, Histogram, TTFT_BUCKETS};
 
-use crate::error::{GenerateError, LoadError, LoadFault};
-use crate::gguf::GgufFile;
-use crate::model::{Architecture, Model};
+use crate::error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
+use crate::load::{Loaded, load};
+use crate::model::Model;
 use crate::request::{GenerateRequest, Prompt};
 use crate::sampler::Sampler;
 use crate::stop::StopFilter;
+use crate::template::Template;
 use crate::tokenizer::Tokenizer;
-use crate::transcript::{self, transcript};
 
 /// The most tokens that are generated for a call that names no number. Base models often do not
 /// come to an end by themselves, and at some 40 tokens per second on two cores this many take about
 /// as long as a client waits.
 pub const DEFAULT_MAX_TOKENS: u32 = 1024;
 
+/// Calls that run together where nothing else is said. Up to here a step takes little longer for
+/// each: its time goes into fetching the weights. Beyond, every call slows the others down.
+pub const DEFAULT_MAX_SEQUENCES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+
+/// What keys and values may take where nothing else is said: [`DEFAULT_MAX_SEQUENCES`] calls of
+/// 2,048 tokens each to the default model, at 42 MiB a call, and some to spare.
+pub const DEFAULT_CACHE_LIMIT_BYTES: usize = 384 << 20;
+
 /// How an engine is run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Threads that compute. candle's own pool is sized by the environment: see the README.
-    pub threads: NonZeroUsize,
-    /// Calls that may wait besides the one that is served.
+    /// The threads that compute, shared by all engines of the process; their calls take turns, step
+    /// by step.
+    pub team: Arc<Team>,
+    /// Calls that run together. They share the price of each step.
+    pub max_sequences: NonZeroUsize,
+    /// Calls that may wait besides those that run.
     pub max_queue: usize,
+    /// The most bytes that keys and values of running calls may take together. A call runs once
+    /// there is room for its prompt and all that it may generate.
+    pub cache_limit_bytes: usize,
     /// Fewer positions than the model was trained for, to save memory.
     pub context_limit: Option<NonZeroU32>,
     /// What the model is called in [`ModelInfo`].
@@ -59,18 +90,23 @@ pub struct ModelInfo {
     pub base_model: bool,
 }
 
-/// A loaded model that answers calls, one at a time, on its own threads. Clones share it; the
-/// threads end when the last clone is dropped.
+/// A result of scoring that is to come.
+type PendingScores = oneshot::Receiver<Result<Scores, EngineFault>>;
+
+/// A loaded model that answers several calls at once, on a thread of its own and those of the team.
+/// Clones share it; the thread ends when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     info: ModelInfo,
     tokenizer: Arc<Tokenizer>,
+    template: Template,
+    model: Arc<dyn Model>,
     queue: Arc<Queue>,
+    counters: Arc<Counters>,
 }
 
 impl Drop for Shared {
@@ -79,51 +115,69 @@ impl Drop for Shared {
     }
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Engine {
-    /// Reads the file and starts the threads. Blocks: about a second for the default model.
+    /// Reads the file and starts the thread. Blocks: about a second for the default model.
     pub fn load(path: &Path, options: EngineOptions) -> Result<Self, LoadError> {
         Self::load_file(path, options).map_err(|fault| LoadError::new(path, fault))
     }
 
     fn load_file(path: &Path, options: EngineOptions) -> Result<Self, LoadFault> {
-        let mut gguf = GgufFile::open(path)?;
-        let architecture = Architecture::of(&gguf)?;
-        let tokenizer = Tokenizer::load(&mut gguf)?;
-        let model = architecture.load(&mut gguf, tokenizer.size())?;
-        let limit = options.context_limit.map_or(u32::MAX, NonZeroU32::get);
-        let info = ModelInfo {
-            context_length: model.context_length().min(limit),
-            name: options.name,
-            architecture: architecture.name().to_owned(),
-            parameter_count: gguf.parameter_count(),
-            file_bytes: gguf.file_bytes(),
-            base_model: !gguf.has("tokenizer.chat_template"),
-        };
-        Self::start(info, tokenizer, model, options.threads, options.max_queue)
+        let clock = Clock::system();
+        let began = clock.now();
+        let loaded = load(&options.team, path)?;
+        let took = clock.now().saturating_duration_since(began);
+        Self::start(loaded, options, clock, took)
     }
 
+    /// Starts the thread; reading the file took so long.
     fn start(
-        info: ModelInfo,
-        tokenizer: Tokenizer,
-        model: Box<dyn Model>,
-        threads: NonZeroUsize,
-        max_queue: usize,
+        loaded: Loaded,
+        options: EngineOptions,
+        clock: Clock,
+        took: Duration,
     ) -> Result<Self, LoadFault> {
-        let tokenizer = Arc::new(tokenizer);
-        let queue = Arc::new(Queue::new(max_queue));
-        let team = Team::new(threads).map_err(LoadFault::Team)?;
-        let worker = Worker::new(
-            Arc::new(team),
-            model,
-            Arc::clone(&tokenizer),
-            Arc::clone(&queue),
-        );
-        worker.start(threads)?;
+        let limit = options.context_limit.map_or(u32::MAX, NonZeroU32::get);
+        let info = ModelInfo {
+            context_length: loaded.model.context_length().min(limit),
+            name: options.name,
+            architecture: loaded.architecture.to_owned(),
+            parameter_count: loaded.parameter_count,
+            file_bytes: loaded.file_bytes,
+            base_model: loaded.template.is_transcript(),
+        };
+        let tokenizer = Arc::new(loaded.tokenizer);
+        let model: Arc<dyn Model> = loaded.model.into();
+        let counters = Arc::new(Counters::new(took));
+        let limits = Limits {
+            waiting: options.max_queue,
+            running: options.max_sequences.get(),
+            cache_bytes: options.cache_limit_bytes,
+        };
+        let queue = Arc::new(Queue::new(limits, clock, Arc::clone(&counters)));
+        let scheduler = Scheduler {
+            team: options.team,
+            model: Arc::clone(&model),
+            tokenizer: Arc::clone(&tokenizer),
+            queue: Arc::clone(&queue),
+            counters: Arc::clone(&counters),
+        };
+        scheduler.start()?;
         Ok(Self {
             shared: Arc::new(Shared {
                 info,
                 tokenizer,
+                template: loaded.template,
+                model,
                 queue,
+                counters,
             }),
         })
     }
@@ -135,49 +189,133 @@ impl Engine {
 
     /// Tokens of a prompt, template included. Takes 0.2 to 0.3 ms per kilobyte on the calling thread.
     pub fn count_tokens(&self, prompt: &Prompt) -> Result<usize, GenerateError> {
-        Ok(self.encode(prompt)?.len())
+        Ok(self.encode(prompt)?.0.len())
+    }
+
+    /// The tokens of a prompt, template included, as [`Engine::score`] takes them. Costs as much as
+    /// counting them.
+    pub fn tokenize(&self, prompt: &Prompt) -> Result<Vec<u32>, GenerateError> {
+        Ok(self.encode(prompt)?.0)
     }
 
     /// Queues a call and returns without waiting for it. The prompt is tokenized on the calling
     /// thread, at 0.2 to 0.3 ms per kilobyte: long ones are better placed from a blocking task.
     pub fn generate(&self, request: GenerateRequest) -> Result<Generation, GenerateError> {
-        let prompt = self.encode(&request.prompt)?;
+        self.place_generation(request)
+            .inspect_err(|_| self.count_refused())
+    }
+
+    fn place_generation(&self, request: GenerateRequest) -> Result<Generation, GenerateError> {
+        let (prompt, template_stops) = self.encode(&request.prompt)?;
         let (prompt_tokens, max_tokens) = self.budget(prompt.len(), request.max_tokens)?;
         let is_chat = matches!(request.prompt, Prompt::Chat(_));
-        let template_stops = transcript::STOPS
-            .iter()
-            .filter(|_| is_chat)
-            .map(|&stop| (stop.to_owned(), Finish::EndOfTurn));
+        let template_stops = template_stops
+            .into_iter()
+            .map(|stop| (stop, Finish::EndOfTurn));
         let stops = request
             .stop
             .into_iter()
             .map(|stop| (stop.clone(), Finish::StopSequence(stop)))
             .chain(template_stops);
         let (events, receiver) = mpsc::unbounded_channel();
-        let ticket = self.shared.queue.push(Job {
-            prompt,
+        let answer = Answer::new(
+            Sampler::new(&request.sampling),
+            StopFilter::new(stops, is_chat),
             prompt_tokens,
             max_tokens,
-            sampler: Sampler::new(&request.sampling),
-            filter: StopFilter::new(stops, is_chat),
             events,
+            self.shared.queue.clock().now(),
+        );
+        let positions = prompt.len() + max_tokens as usize;
+        let ticket = self.shared.queue.push(Job {
+            tokens: prompt,
+            before: None,
+            max_tokens,
+            cache_bytes: self.shared.model.cache_bytes(positions),
+            tenant: request.tenant.map(Into::into),
+            deadline: request.deadline,
+            work: Work::Generate(Box::new(answer)),
         })?;
         Ok(Generation::new(prompt_tokens, receiver, ticket))
     }
 
-    /// Refuses new calls and gives up those that wait; the one that is served goes on to its end.
+    /// How likely a text is, token by token. Shares steps, places and the queue with other calls.
+    /// Dropping the future gives the call up.
+    pub async fn score(&self, request: ScoreRequest) -> Result<Scores, ScoreError> {
+        let (receiver, ticket) = self
+            .place_scoring(request)
+            .inspect_err(|_| self.count_refused())?;
+        // The scheduler lets go of a call without a last word only when the engine is stopped.
+        let scores = receiver.await.unwrap_or(Err(EngineFault::Stopped));
+        drop(ticket);
+        Ok(scores?)
+    }
+
+    fn place_scoring(&self, request: ScoreRequest) -> Result<(PendingScores, Ticket), GenerateError> {
+        let ScoreRequest {
+            tokens,
+            after,
+            keep,
+            tenant,
+            deadline,
+        } = request;
+        let before = after.as_ref().map_or(0, |prefix| prefix.tokens().len());
+        let length = before + tokens.len();
+        self.check_tokens(&tokens)?;
+        self.budget(length, Some(0))?;
+        let (result, receiver) = oneshot::channel();
+        let scored = tokens.len() + usize::from(before > 0);
+        let ticket = self.shared.queue.push(Job {
+            max_tokens: 0,
+            cache_bytes: if keep || before > 0 {
+                self.shared.model.cache_bytes_keeping_all(length)
+            } else {
+                self.shared.model.cache_bytes(length)
+            },
+            tokens,
+            before: after,
+            tenant: tenant.map(Into::into),
+            deadline,
+            work: Work::Score(Scoring::new(scored, keep, result)),
+        })?;
+        Ok((receiver, ticket))
+    }
+
+    /// What the engine has done since it was loaded, and what it is at. Cheap.
+    pub fn stats(&self) -> EngineStats {
+        self.shared.queue.stats()
+    }
+
+    /// Refuses new calls and gives up those that wait; those that run go on to their end.
     pub fn stop(&self) {
         self.shared.queue.stop();
     }
 
-    fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, GenerateError> {
+    fn count_refused(&self) {
+        add(&self.shared.counters.refused, 1);
+    }
+
+    fn check_tokens(&self, tokens: &[u32]) -> Result<(), GenerateError> {
+        let size = self.shared.tokenizer.size();
+        if tokens.is_empty() {
+            return Err(GenerateError::EmptyPrompt);
+        }
+        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= size) {
+            return Err(GenerateError::UnknownToken { token, size });
+        }
+        Ok(())
+    }
+
+    /// Tokens of a prompt, and where its template says that the answer ends.
+    fn encode(&self, prompt: &Prompt) -> Result<(Vec<u32>, Vec<String>), GenerateError> {
         let tokenizer = &self.shared.tokenizer;
         match prompt {
             Prompt::Text(text) if text.is_empty() => Err(GenerateError::EmptyPrompt),
-            Prompt::Text(text) => Ok(tokenizer.encode_prompt(text)),
-            Prompt::Chat(chat) => transcript(&chat.turns)
-                .map(|text| tokenizer.encode_prompt(&text))
-                .ok_or(GenerateError::EmptyPrompt),
+            Prompt::Text(text) => Ok((tokenizer.encode_prompt(text), Vec::new())),
+            Prompt::Chat(chat) => {
+                let rendered = self.shared.template.render(chat, tokenizer, None)?;
+                Ok((tokenizer.encode_rendered(&rendered), rendered.stops))
+            }
         }
     }
 

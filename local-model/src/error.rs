@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use crate::tokenizer::encoder::EncodeError;
+
 /// A model file that cannot be served.
 #[derive(Debug, Error)]
 #[error("cannot load the model {}", path.display())]
@@ -47,6 +49,14 @@ pub enum LoadFault {
     /// The header has values that no valid file has.
     #[error("damaged GGUF header")]
     Header,
+    /// A safetensors file is damaged.
+    #[error("{} is not a safetensors file, or a damaged one: {reason}", path.display())]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The file ends before its tensors do.
     #[error("truncated: the header announces {needed} bytes, the file has {actual}")]
     Truncated {
@@ -56,9 +66,19 @@ pub enum LoadFault {
         actual: u64,
     },
     /// The weights are of a kind that this crate cannot run.
-    #[error("architecture {architecture:?} is not supported (supported: gemma3)")]
+    #[error(
+        "architecture {architecture:?} is not supported (supported: gemma3, qwen2, qwen3, llama)"
+    )]
     UnsupportedArchitecture {
         /// The file's `general.architecture`.
+        architecture: String,
+    },
+    /// The weights are of a kind of encoder that this crate cannot run.
+    #[error(
+        "encoder {architecture:?} is not supported (supported: bert, roberta, xlm-roberta, modernbert)"
+    )]
+    UnsupportedEncoder {
+        /// The config's `model_type`.
         architecture: String,
     },
     /// A metadata value is missing or of another type.
@@ -97,12 +117,51 @@ pub enum LoadFault {
         /// What is wrong with it.
         reason: String,
     },
-    /// The worker threads cannot be started.
-    #[error("cannot start the worker threads")]
-    Threads(#[source] rayon::ThreadPoolBuildError),
-    /// The threads that compute cannot be started.
-    #[error("cannot start the threads that compute")]
-    Team(#[source] io::Error),
+    /// The vocabulary belongs to another model.
+    #[error(
+        "wrong tokenizer: it has {tokens} tokens, the model's embedding has rows for {rows}; take the tokenizer that came with the model"
+    )]
+    WrongTokenizer {
+        /// The highest token and one.
+        tokens: usize,
+        /// Rows of the embedding table.
+        rows: usize,
+    },
+    /// A file beside the weights cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A file beside the weights does not have the values that it should have.
+    #[error("{} is damaged or of another kind", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A `tokenizer.json` that cannot be used.
+    #[error("unusable tokenizer {}: {reason}", path.display())]
+    TokenizerFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The chat template is not valid.
+    #[error("the chat template cannot be read: {reason}")]
+    Template {
+        /// What is wrong, and in which line.
+        reason: String,
+    },
+    /// The engine's thread cannot be started.
+    #[error("cannot start the engine's thread")]
+    Thread(#[source] io::Error),
 }
 
 /// A call that the engine refuses.
@@ -133,6 +192,51 @@ pub enum GenerateError {
     /// There is nothing to answer.
     #[error("the prompt is empty")]
     EmptyPrompt,
+    /// The model's chat template does not take such a conversation.
+    #[error("the model's chat template refuses the conversation: {message}")]
+    Refused {
+        /// What the template says.
+        message: String,
+    },
+    /// The model's chat template fails: a fault of the model's file.
+    #[error("the model's chat template fails: {reason}")]
+    Template {
+        /// What went wrong, and in which line.
+        reason: String,
+    },
+    /// The keys and values of prompt and answer would not fit into the memory that the engine may
+    /// use for them, not even alone.
+    #[error(
+        "prompt and answer can take {needed_bytes} bytes of the cache, which holds {limit_bytes}; ask for fewer tokens"
+    )]
+    CacheOverflow {
+        /// What they take at most.
+        needed_bytes: usize,
+        /// What the engine may use for all calls together.
+        limit_bytes: usize,
+    },
+    /// The deadline had passed when the call was placed.
+    #[error("the call's deadline has passed")]
+    DeadlinePassed,
+    /// A token to score is not in the vocabulary.
+    #[error("token {token} is not in the vocabulary, which has {size}")]
+    UnknownToken {
+        /// The token.
+        token: u32,
+        /// Tokens of the vocabulary.
+        size: usize,
+    },
+}
+
+/// Why a text was not scored.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScoreError {
+    /// The call was refused.
+    #[error(transparent)]
+    Refused(#[from] GenerateError),
+    /// The call failed.
+    #[error(transparent)]
+    Failed(#[from] EngineFault),
 }
 
 /// A fault inside the engine that ended one call; the engine serves the next one.
@@ -142,10 +246,31 @@ pub enum EngineFault {
     /// The engine was stopped before the call was served.
     #[error("the engine was stopped")]
     Stopped,
-    /// A bug: the worker panicked on this call.
+    /// A bug: a panic while the call was served.
     #[error("the engine panicked")]
     Panicked,
     /// The computation failed.
     #[error("the computation failed: {0}")]
     Compute(String),
+    /// The call's deadline passed before it was served to its end.
+    #[error("the call's deadline passed before its end")]
+    DeadlineExceeded,
+}
+
+/// Texts that an encoder does not answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EncodeFault {
+    /// Too many texts are waiting.
+    #[error("the queue is full; try again in {} s", retry_after.as_secs())]
+    QueueFull {
+        /// When there is likely to be room, in whole seconds.
+        retry_after: Duration,
+    },
+    /// A text has no tokens.
+    #[error(transparent)]
+    Text(#[from] EncodeError),
+    /// The computation failed.
+    #[error(transparent)]
+    Engine(EngineFault),
 }

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use candle_core::Device;
-use candle_core::quantized::QTensor;
+use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 
+use skinflint_kernels::Format;
+
+use crate::checkpoint::{Checkpoint, RawTensor};
 use crate::error::LoadFault;
 
 /// How much of the file is read at a time while the header is parsed, in bytes.
@@ -65,46 +68,6 @@ impl GgufFile {
         Ok(())
     }
 
-    /// The size of the file in bytes.
-    pub(crate) fn file_bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The number of weights in all tensors together.
-    pub(crate) fn parameter_count(&self) -> u64 {
-        let elements = |info: &TensorInfo| info.shape.elem_count() as u64;
-        self.content.tensor_infos.values().map(elements).sum()
-    }
-
-    /// Whether a tensor of this name is in the file.
-    pub(crate) fn has_tensor(&self, name: &str) -> bool {
-        self.content.tensor_infos.contains_key(name)
-    }
-
-    /// Reads one tensor, still quantized, and checks its shape (rows first).
-    pub(crate) fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<QTensor, LoadFault> {
-        let info = self
-            .content
-            .tensor_infos
-            .get(name)
-            .ok_or_else(|| LoadFault::MissingTensor {
-                name: name.to_owned(),
-            })?;
-        if info.shape.dims() != shape {
-            return Err(LoadFault::Tensor {
-                name: name.to_owned(),
-                expected: format!("shape {shape:?}"),
-                found: format!("{:?}", info.shape.dims()),
-            });
-        }
-        info.read(
-            &mut self.reader,
-            self.content.tensor_data_offset,
-            &Device::Cpu,
-        )
-        .map_err(LoadFault::Corrupt)
-    }
-
     /// Whether the metadata has `key`, of whatever type.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.content.metadata.contains_key(key)
@@ -116,6 +79,31 @@ impl GgufFile {
             Some(Value::String(value)) => Ok(value),
             _ => Err(missing(key, "a string")),
         }
+    }
+
+    /// The metadata value under `key` as a string; `None` where the key is absent.
+    pub(crate) fn string_if_given(&self, key: &str) -> Result<Option<&str>, LoadFault> {
+        if self.has(key) {
+            self.string(key).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The metadata values under `key` as strings; none where the key is absent.
+    pub(crate) fn strings_if_given(&self, key: &str) -> Result<Vec<&str>, LoadFault> {
+        let strings = match self.content.metadata.get(key) {
+            None => Some(Vec::new()),
+            Some(Value::Array(values)) => values
+                .iter()
+                .map(|value| match value {
+                    Value::String(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect(),
+            Some(_) => None,
+        };
+        strings.ok_or_else(|| missing(key, "an array of strings"))
     }
 
     /// The metadata value under `key` as a whole number.
@@ -201,6 +189,72 @@ impl GgufFile {
                 _ => None,
             },
         )
+    }
+}
+
+impl Checkpoint for GgufFile {
+    fn has_tensor(&self, name: &str) -> bool {
+        self.content.tensor_infos.contains_key(name)
+    }
+
+    fn read(&mut self, name: &str, shape: &[usize]) -> Result<RawTensor, LoadFault> {
+        let info = self
+            .content
+            .tensor_infos
+            .get(name)
+            .ok_or_else(|| LoadFault::MissingTensor {
+                name: name.to_owned(),
+            })?;
+        let unexpected = |expected: String, found: String| LoadFault::Tensor {
+            name: name.to_owned(),
+            expected,
+            found,
+        };
+        if info.shape.dims() != shape {
+            let found = format!("{:?}", info.shape.dims());
+            return Err(unexpected(format!("shape {shape:?}"), found));
+        }
+        let format = format_of(info.ggml_dtype).ok_or_else(|| {
+            let found = format!("{:?}", info.ggml_dtype);
+            unexpected(
+                "one of the types Q4_0 to Q8_0, Q4_K to Q6_K, F16, BF16, F32".into(),
+                found,
+            )
+        })?;
+        let size = tensor_bytes(info).and_then(|size| usize::try_from(size).ok());
+        let mut bytes = vec![0; size.unwrap_or(usize::MAX)];
+        // That the tensor lies within the file was checked when it was opened.
+        let at = self.content.tensor_data_offset + info.offset;
+        let file = self.reader.get_ref();
+        file.read_exact_at(&mut bytes, at)
+            .map_err(LoadFault::Open)?;
+        Ok(RawTensor { format, bytes })
+    }
+
+    fn file_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn parameter_count(&self) -> u64 {
+        let elements = |info: &TensorInfo| info.shape.elem_count() as u64;
+        self.content.tensor_infos.values().map(elements).sum()
+    }
+}
+
+fn format_of(dtype: GgmlDType) -> Option<Format> {
+    match dtype {
+        GgmlDType::F32 => Some(Format::F32),
+        GgmlDType::F16 => Some(Format::F16),
+        GgmlDType::BF16 => Some(Format::Bf16),
+        GgmlDType::Q4_0 => Some(Format::Q4_0),
+        GgmlDType::Q4_1 => Some(Format::Q4_1),
+        GgmlDType::Q5_0 => Some(Format::Q5_0),
+        GgmlDType::Q5_1 => Some(Format::Q5_1),
+        GgmlDType::Q8_0 => Some(Format::Q8_0),
+        GgmlDType::Q4K => Some(Format::Q4K),
+        GgmlDType::Q5K => Some(Format::Q5K),
+        GgmlDType::Q6K => Some(Format::Q6K),
+        _ => None,
     }
 }
 

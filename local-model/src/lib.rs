@@ -10,30 +10,39 @@
 )]
 
 mod catalog;
+mod checkpoint;
 mod checksum;
+mod encoding;
 mod engine;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod gguf;
+mod load;
 mod model;
 mod pull;
 mod request;
 pub mod sampler;
 mod stop;
 mod store;
+mod template;
 mod tokenizer;
 mod tool_syntax;
-mod transcript;
 
 pub use catalog::{CATALOG, CatalogEntry, Package};
-pub use engine::{
-    DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenLogprob,
-    TokenUsage,
+pub use encoding::{
+    Classified, ClassifiedToken, DEFAULT_MAX_TEXTS, DEFAULT_MEMO_BYTES, Embedder, Embeddings,
+    EncoderOptions, TokenClassifier,
 };
-pub use error::{EngineFault, GenerateError, LoadError, LoadFault};
+pub use engine::{
+    DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, DEFAULT_MAX_TOKENS, Engine, EngineOptions,
+    EngineStats, Event, Finish, Generation, Histogram, ModelInfo, Prefix, ScoreRequest, Scores, TTFT_BUCKETS,
+    TokenLogprob, TokenUsage,
+};
+pub use error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
 pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,
 };
+pub use skinflint_kernels::Team;
 pub use store::{StoreError, locate, verify};

@@ -1,18 +1,17 @@
-//! The seam between the engine and an architecture: [`Model`], and [`Architecture`], which picks one.
+//! The seam between the engine and an architecture: [`Model`].
 
-pub(crate) mod attention;
-pub(crate) mod geglu;
-pub(crate) mod gemma3;
+pub(crate) mod architecture;
+pub(crate) mod decoder;
+pub(crate) mod encoder;
 pub(crate) mod kv;
 pub(crate) mod linear;
+pub(crate) mod ops;
 pub(crate) mod rope;
+pub(crate) mod shape;
 
 use candle_core::{Result, Tensor};
 use skinflint_kernels::Lead;
 
-use crate::error::LoadFault;
-use crate::gguf::GgufFile;
-use gemma3::Gemma3;
 use kv::KvCache;
 
 /// A decoder's forward pass. Weights are never written after loading; all that belongs to one
@@ -21,11 +20,17 @@ pub(crate) trait Model: Send + Sync {
     /// Positions that the weights were trained for.
     fn context_length(&self) -> u32;
 
-    /// An empty cache with room for `expected` positions; it grows past them.
-    fn cache(&self, expected: usize) -> KvCache;
+    /// Tokens that the model knows: the columns of logits.
+    fn vocabulary(&self) -> usize;
+
+    /// An empty cache.
+    fn cache(&self) -> KvCache;
 
     /// The most bytes that a cache of so many positions takes.
     fn cache_bytes(&self, positions: usize) -> usize;
+
+    /// The same of one that lets nothing go behind sliding windows.
+    fn cache_bytes_keeping_all(&self, positions: usize) -> usize;
 
     /// Reads the next tokens of several sequences in one step: every weight is fetched once for all
     /// of them. Returns the final hidden states that the chunks ask for, (rows, width), in the order
@@ -55,41 +60,4 @@ pub(crate) enum Rows {
     Last,
     /// All of them, to score the text.
     All,
-}
-
-/// The architectures that can be run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Architecture {
-    /// Gemma 3, text only.
-    Gemma3,
-}
-
-impl Architecture {
-    /// The architecture that the file names.
-    pub(crate) fn of(gguf: &GgufFile) -> std::result::Result<Self, LoadFault> {
-        match gguf.string("general.architecture")? {
-            "gemma3" => Ok(Self::Gemma3),
-            other => Err(LoadFault::UnsupportedArchitecture {
-                architecture: other.to_owned(),
-            }),
-        }
-    }
-
-    /// Its name in GGUF files.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Gemma3 => "gemma3",
-        }
-    }
-
-    /// Reads the weights.
-    pub(crate) fn load(
-        self,
-        gguf: &mut GgufFile,
-        vocabulary_size: usize,
-    ) -> std::result::Result<Box<dyn Model>, LoadFault> {
-        match self {
-            Self::Gemma3 => Ok(Box::new(Gemma3::load(gguf, vocabulary_size)?)),
-        }
-    }
 }

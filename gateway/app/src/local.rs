@@ -1,13 +1,17 @@
 //! The model in this process: loaded in the background, waited for by the calls that need it.
 
 use std::{
+    io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
 };
 
-use skinflint_local_model::{Engine, EngineOptions, LoadError, Prompt, StoreError, locate};
+use skinflint_local_model::{
+    DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, Engine, EngineOptions, LoadError, Prompt,
+    StoreError, Team, locate,
+};
 use skinflint_policies::{Local, LocalModel, Weights};
 use skinflint_tokens::{Encoding, TextTokenizer};
 use tokio::sync::watch;
@@ -42,6 +46,8 @@ enum StartError {
     Store(#[from] StoreError),
     #[error("{0}: {fault}", fault = .0.fault())]
     Load(#[from] LoadError),
+    #[error("cannot start the threads that compute: {0}")]
+    Team(#[source] io::Error),
 }
 
 // === impl LocalEngine ===
@@ -146,9 +152,12 @@ fn load(model: &LocalModel, models: &Path) -> Result<Engine, StartError> {
         Weights::File(path) => path.clone(),
     };
     let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let team = Team::new(model.threads.unwrap_or(cores)).map_err(StartError::Team)?;
     let options = EngineOptions {
-        threads: model.threads.unwrap_or(cores),
+        team: Arc::new(team),
+        max_sequences: DEFAULT_MAX_SEQUENCES,
         max_queue: model.queue,
+        cache_limit_bytes: DEFAULT_CACHE_LIMIT_BYTES,
         context_limit: model.context,
         name: model.name.clone(),
     };

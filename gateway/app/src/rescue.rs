@@ -302,7 +302,7 @@ fn tell_local(error: &LocalError) -> Told {
 
 fn tell_refused(error: &GenerateError) -> Told {
     match error {
-        GenerateError::ContextOverflow { .. } => Told::new(
+        GenerateError::ContextOverflow { .. } | GenerateError::CacheOverflow { .. } => Told::new(
             StatusCode::BAD_REQUEST,
             ErrorKind::InvalidRequest,
             sentence(error),

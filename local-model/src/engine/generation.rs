@@ -66,7 +66,7 @@ pub struct TokenUsage {
 #[derive(Debug)]
 pub struct Generation {
     prompt_tokens: u32,
-    // Declared before the ticket, so that the worker sees the closed channel first.
+    // Declared before the ticket, so that the scheduler sees the closed channel first.
     events: UnboundedReceiver<Event>,
     /// Takes the call out of the queue when dropped.
     _ticket: Ticket,
@@ -98,7 +98,7 @@ impl Generation {
         if self.ended {
             return None;
         }
-        // The worker lets go of a call without a last word only when the engine is stopped.
+        // The scheduler lets go of a call without a last word only when the engine is stopped.
         let event = self
             .events
             .recv()

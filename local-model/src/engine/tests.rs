@@ -1,195 +1,18 @@
 //! The engine around a model that says what the test wants, when the test wants it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self as std_mpsc, Receiver, Sender};
-use std::time::Duration;
+mod admission;
+mod batching;
+mod deadlines;
+mod faults;
+mod scoring;
+mod stage;
 
 use candle_core::quantized::GgmlDType;
-use candle_core::{Device, Tensor};
-use parking_lot::Mutex;
-use skinflint_kernels::Lead;
 
 use super::*;
-use crate::error::EngineFault;
 use crate::fixture::{self, CONTEXT, Fixture};
-use crate::model::kv::KvCache;
-use crate::model::{Chunk, Rows};
-use crate::request::{Chat, Role, Sampling, Turn};
-
-const LIMIT: u32 = 600;
-
-/// Ends an answer in the tiny vocabulary.
-const END: u32 = 1;
-
-/// Answers every prompt with the same tokens, then with end tokens.
-struct Scripted {
-    answer: Vec<u32>,
-    vocabulary: usize,
-    /// Forward passes so far.
-    passes: Arc<AtomicUsize>,
-    /// Each forward pass takes one permit, where there are any.
-    permits: Option<Mutex<Receiver<()>>>,
-    /// Panics in the forward pass of this number, from 1.
-    panics_at: Option<usize>,
-}
-
-impl Model for Scripted {
-    fn context_length(&self) -> u32 {
-        LIMIT
-    }
-
-    fn cache(&self, expected: usize) -> KvCache {
-        KvCache::new(std::iter::empty(), expected)
-    }
-
-    fn cache_bytes(&self, _positions: usize) -> usize {
-        0
-    }
-
-    /// The number of tokens generated before this one, in one hidden value.
-    fn hidden(&self, _lead: &Lead<'_>, chunks: &mut [Chunk<'_>]) -> candle_core::Result<Tensor> {
-        if let Some(permits) = &self.permits {
-            permits.lock().recv().unwrap();
-        }
-        let pass = self.passes.fetch_add(1, Ordering::SeqCst) + 1;
-        assert_ne!(Some(pass), self.panics_at, "as the test asked");
-        let mut rows = Vec::new();
-        for chunk in chunks {
-            // The chunks of the prompt count as one position together.
-            let is_later_chunk = chunk.cache.position() > 0 && chunk.tokens.len() > 1;
-            chunk.cache.advance(usize::from(!is_later_chunk));
-            if chunk.rows == Rows::Last {
-                rows.push(chunk.cache.position() as f32 - 1.0);
-            }
-        }
-        let count = rows.len();
-        Tensor::from_vec(rows, (count, 1), &Device::Cpu)
-    }
-
-    fn logits(&self, _lead: &Lead<'_>, hidden: &Tensor) -> candle_core::Result<Tensor> {
-        let rows = hidden.to_vec2::<f32>()?;
-        let mut logits = vec![0.0_f32; rows.len() * self.vocabulary];
-        for (row, generated) in rows.iter().enumerate() {
-            let token = *self.answer.get(generated[0] as usize).unwrap_or(&END) as usize;
-            logits[row * self.vocabulary + token] = 1.0;
-        }
-        Tensor::from_vec(logits, (rows.len(), self.vocabulary), &Device::Cpu)
-    }
-}
-
-/// An engine around a [`Scripted`] model, and the test's hold on it.
-struct Stage {
-    engine: Engine,
-    passes: Arc<AtomicUsize>,
-    permits: Option<Sender<()>>,
-}
-
-struct Play<'a> {
-    answer: &'a str,
-    max_queue: usize,
-    by_permit: bool,
-    panics_at: Option<usize>,
-}
-
-impl Default for Play<'_> {
-    fn default() -> Self {
-        Self {
-            answer: " the thing",
-            max_queue: 4,
-            by_permit: false,
-            panics_at: None,
-        }
-    }
-}
-
-impl Play<'_> {
-    fn stage(self) -> Stage {
-        let tokenizer = fixture::tokenizer();
-        let mut answer = Vec::new();
-        tokenizer.encode_into(self.answer, &mut answer);
-        let passes = Arc::new(AtomicUsize::new(0));
-        let (permits, receiver) = std_mpsc::channel();
-        let model = Scripted {
-            answer,
-            vocabulary: tokenizer.size(),
-            passes: Arc::clone(&passes),
-            permits: self.by_permit.then(|| Mutex::new(receiver)),
-            panics_at: self.panics_at,
-        };
-        let info = ModelInfo {
-            name: "scripted".to_owned(),
-            architecture: "scripted".to_owned(),
-            context_length: LIMIT,
-            parameter_count: 0,
-            file_bytes: 0,
-            base_model: true,
-        };
-        let threads = NonZeroUsize::MIN;
-        Stage {
-            engine: Engine::start(info, tokenizer, Box::new(model), threads, self.max_queue)
-                .unwrap(),
-            passes,
-            permits: self.by_permit.then_some(permits),
-        }
-    }
-}
-
-impl Stage {
-    fn permit(&self, count: usize) {
-        for _ in 0..count {
-            self.permits.as_ref().unwrap().send(()).unwrap();
-        }
-    }
-}
-
-fn text(prompt: &str) -> GenerateRequest {
-    GenerateRequest {
-        // Without a penalty the script is followed even where it repeats itself.
-        sampling: Sampling {
-            repetition_penalty: Some(1.0),
-            ..Sampling::default()
-        },
-        ..GenerateRequest::new(Prompt::Text(prompt.to_owned()))
-    }
-}
-
-fn chat(said: &str) -> GenerateRequest {
-    GenerateRequest {
-        prompt: Prompt::Chat(Chat {
-            turns: vec![Turn::new(Role::User, said)],
-            ..Chat::default()
-        }),
-        ..text("")
-    }
-}
-
-fn said(text: &str) -> Event {
-    Event::Text {
-        text: text.to_owned(),
-        tokens: Vec::new(),
-    }
-}
-
-/// All text of an answer, and its last event.
-async fn read(mut generation: Generation) -> (String, Event) {
-    let mut said = String::new();
-    loop {
-        match generation.next().await.unwrap() {
-            Event::Text { text, .. } => said.push_str(&text),
-            last => {
-                assert_eq!(generation.next().await, None);
-                return (said, last);
-            }
-        }
-    }
-}
-
-fn finish(last: &Event) -> &Finish {
-    match last {
-        Event::Done { finish, .. } => finish,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::request::Sampling;
+use stage::{LIMIT, Play, chat, finish, read, said, team, text};
 
 #[tokio::test]
 async fn streams_until_the_end_token() {
@@ -316,109 +139,12 @@ fn counts_what_generate_counts() {
     }
 }
 
-#[tokio::test]
-async fn a_full_queue_refuses_and_a_dropped_call_frees_its_place() {
-    let stage = Play {
-        by_permit: true,
-        max_queue: 1,
-        ..Play::default()
-    }
-    .stage();
-    let served = stage.engine.generate(text("a")).unwrap();
-    let waiting = stage.engine.generate(text("a")).unwrap();
-    let full = stage.engine.generate(text("a")).unwrap_err();
-    let retry_after = Duration::from_secs(5);
-    assert_eq!(full, GenerateError::QueueFull { retry_after });
-    drop(waiting);
-    let next = stage.engine.generate(text("a")).unwrap();
-    stage.permit(10);
-    assert_eq!(read(served).await.0, " the thing");
-    assert_eq!(read(next).await.0, " the thing");
-    assert_eq!(stage.passes.load(Ordering::SeqCst), 10);
-}
-
-#[tokio::test]
-async fn a_call_can_be_given_up_at_any_token() {
-    for passes in 0..5 {
-        let stage = Play {
-            by_permit: true,
-            ..Play::default()
-        }
-        .stage();
-        let mut given_up = stage.engine.generate(text("a")).unwrap();
-        stage.permit(passes);
-        for _ in 0..passes.min(4) {
-            assert!(matches!(given_up.next().await, Some(Event::Text { .. })));
-        }
-        drop(given_up);
-        // The pass that may have begun ends; none follows it. The next call takes five.
-        stage.permit(6);
-        let (said, _) = read(stage.engine.generate(text("a")).unwrap()).await;
-        assert_eq!(said, " the thing");
-        let total = stage.passes.load(Ordering::SeqCst);
-        assert!(
-            total <= passes + 6,
-            "{total} passes, given up after {passes}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_panic_ends_one_call_and_not_the_engine() {
-    let stage = Play {
-        panics_at: Some(2),
-        ..Play::default()
-    }
-    .stage();
-    let (said, last) = read(stage.engine.generate(text("a")).unwrap()).await;
-    assert_eq!(
-        (said.as_str(), last),
-        (" the", Event::Failed(EngineFault::Panicked))
-    );
-    assert_eq!(
-        read(stage.engine.generate(text("a")).unwrap()).await.0,
-        " the thing"
-    );
-}
-
-#[tokio::test]
-async fn a_stopped_engine_finishes_what_it_serves() {
-    let stage = Play {
-        by_permit: true,
-        ..Play::default()
-    }
-    .stage();
-    let mut served = stage.engine.generate(text("a")).unwrap();
-    let waiting = stage.engine.generate(text("a")).unwrap();
-    stage.permit(1);
-    assert_eq!(served.next().await, Some(said(" the")));
-    stage.engine.stop();
-    assert_eq!(read(waiting).await.1, Event::Failed(EngineFault::Stopped));
-    let refused = stage.engine.generate(text("a")).unwrap_err();
-    assert_eq!(refused, GenerateError::Stopped);
-    stage.permit(4);
-    assert_eq!(read(served).await.0, " thing");
-}
-
-#[tokio::test]
-async fn dropping_the_engine_stops_it() {
-    let stage = Play {
-        by_permit: true,
-        ..Play::default()
-    }
-    .stage();
-    let mut served = stage.engine.generate(text("a")).unwrap();
-    let waiting = stage.engine.generate(text("a")).unwrap();
-    stage.permit(1);
-    assert!(matches!(served.next().await, Some(Event::Text { .. })));
-    drop(stage);
-    assert_eq!(read(waiting).await.1, Event::Failed(EngineFault::Stopped));
-}
-
 fn options() -> EngineOptions {
     EngineOptions {
-        threads: NonZeroUsize::MIN,
+        team: team(),
+        max_sequences: DEFAULT_MAX_SEQUENCES,
         max_queue: 1,
+        cache_limit_bytes: DEFAULT_CACHE_LIMIT_BYTES,
         context_limit: None,
         name: "tiny".to_owned(),
     }

@@ -2,8 +2,10 @@ use std::error::Error;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
+use skinflint_kernels::Team;
 
 use super::*;
 use crate::engine::{Engine, EngineOptions};
@@ -12,8 +14,10 @@ use crate::fixture::Fixture;
 
 fn load(path: &Path) -> Result<Engine, LoadError> {
     let options = EngineOptions {
-        threads: NonZeroUsize::MIN,
+        team: Arc::new(Team::new(NonZeroUsize::MIN).unwrap()),
+        max_sequences: NonZeroUsize::MIN,
         max_queue: 0,
+        cache_limit_bytes: usize::MAX,
         context_limit: None,
         name: String::new(),
     };
@@ -75,7 +79,7 @@ fn an_unknown_architecture_is_named() {
     let bytes = fs::read(fixture.write().path()).unwrap();
     assert_eq!(
         fault(&bytes),
-        "architecture \"rwkv7\" is not supported (supported: gemma3)"
+        "architecture \"rwkv7\" is not supported (supported: gemma3, qwen2, qwen3, llama)"
     );
 }
 

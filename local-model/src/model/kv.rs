@@ -1,136 +1,98 @@
-//! The keys and values of one sequence: allocated ahead, grown in steps, and cut off behind the
-//! sliding window.
+//! What one sequence has been read so far: the keys and values of all layers.
 
-use candle_core::{Result, Tensor};
+use skinflint_kernels::{Forgotten, KeyValues};
 
-/// How many positions a layer's buffers grow by. Each growth copies what is there, so steps that
-/// are too small cost time and ones that are too large memory (2 KiB per position and layer for
-/// the default model).
-const GROWTH: usize = 512;
-
-/// The state of one sequence.
+/// The state of one sequence, in half precision.
+#[derive(Debug)]
 pub(crate) struct KvCache {
-    layers: Vec<LayerCache>,
+    layers: Vec<Layer>,
     position: usize,
+    /// Whether positions behind the sliding windows are kept, so that the cache can be cut.
+    keeps_all: bool,
+}
+
+#[derive(Debug)]
+struct Layer {
+    /// `Some(n)` if a position sees itself and n - 1 before it.
+    window: Option<usize>,
+    key_values: KeyValues,
+}
+
+/// The keys and values of one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LayerShape {
+    /// `Some(n)` if a position sees itself and n - 1 before it.
+    pub(crate) window: Option<usize>,
+    pub(crate) heads: usize,
+    pub(crate) head_dim: usize,
 }
 
 impl KvCache {
-    /// One layer per item of `windows`: `Some(n)` if a position sees itself and n - 1 before it.
-    pub(crate) fn new(windows: impl Iterator<Item = Option<usize>>, expected: usize) -> Self {
+    /// Nothing read yet. What lies behind the sliding windows is let go as reading goes on.
+    pub(crate) fn new(layers: impl Iterator<Item = LayerShape>) -> Self {
+        let layer = |shape: LayerShape| Layer {
+            window: shape.window,
+            key_values: KeyValues::new(shape.heads, shape.head_dim),
+        };
         Self {
-            layers: windows
-                .map(|window| LayerCache::new(window, expected))
-                .collect(),
+            layers: layers.map(layer).collect(),
             position: 0,
+            keeps_all: false,
         }
     }
 
-    /// Positions that are in the cache, that is the position of the next token.
+    /// The same, but all is kept, so that [`KvCache::cut`] can go back anywhere.
+    pub(crate) fn keeping_all(self) -> Self {
+        Self {
+            keeps_all: true,
+            ..self
+        }
+    }
+
+    /// The most bytes that a cache of these layers takes at so many positions.
+    pub(crate) fn bytes_for(layers: impl Iterator<Item = LayerShape>, positions: usize) -> usize {
+        let bytes = |shape: LayerShape| {
+            KeyValues::<half::f16>::bytes_for(shape.heads, shape.head_dim, positions, shape.window)
+        };
+        layers.map(bytes).sum()
+    }
+
+    /// Positions that have been read, that is the position of the next token.
     pub(crate) fn position(&self) -> usize {
         self.position
     }
 
-    pub(crate) fn layer(&mut self, index: usize) -> &mut LayerCache {
-        &mut self.layers[index]
+    pub(crate) fn layer(&self, index: usize) -> &KeyValues {
+        &self.layers[index].key_values
     }
 
-    /// Counts `tokens` as cached, after every layer has appended theirs.
+    pub(crate) fn layer_mut(&mut self, index: usize) -> &mut KeyValues {
+        &mut self.layers[index].key_values
+    }
+
+    /// Counts `tokens` as read, after every layer has appended theirs.
     pub(crate) fn advance(&mut self, tokens: usize) {
         self.position += tokens;
-    }
-}
-
-/// Keys and values of one layer, each (heads, capacity, `head_dim`).
-pub(crate) struct LayerCache {
-    window: Option<usize>,
-    expected: usize,
-    buffers: Option<(Tensor, Tensor)>,
-    /// The position that row 0 of the buffers belongs to.
-    first: usize,
-    /// Rows in use.
-    len: usize,
-}
-
-impl LayerCache {
-    fn new(window: Option<usize>, expected: usize) -> Self {
-        Self {
-            window,
-            expected,
-            buffers: None,
-            first: 0,
-            len: 0,
+        if self.keeps_all {
+            return;
+        }
+        for layer in &mut self.layers {
+            if let Some(window) = layer.window {
+                let first_seen = (self.position + 1).saturating_sub(window);
+                layer.key_values.forget_before(first_seen);
+            }
         }
     }
 
-    /// Adds the keys and values of the next positions, each (heads, positions, `head_dim`).
-    pub(crate) fn append(&mut self, keys: &Tensor, values: &Tensor) -> Result<()> {
-        let added = keys.dim(1)?;
-        let (key_rows, value_rows) = self.room_for(added, keys, values)?;
-        key_rows.slice_set(&keys.contiguous()?, 1, self.len)?;
-        value_rows.slice_set(&values.contiguous()?, 1, self.len)?;
-        self.len += added;
+    /// Forgets all from `position` on.
+    pub(crate) fn cut(&mut self, position: usize) -> Result<(), Forgotten> {
+        if position > self.position {
+            return Err(Forgotten { position });
+        }
+        for layer in &mut self.layers {
+            layer.key_values.cut(position)?;
+        }
+        self.position = position;
         Ok(())
-    }
-
-    /// The keys and values of the positions from `from` up to, not including, `to`.
-    pub(crate) fn range(&self, from: usize, to: usize) -> Result<(Tensor, Tensor)> {
-        let Some((keys, values)) = &self.buffers else {
-            candle_core::bail!("positions {from}..{to} of an empty cache");
-        };
-        if from < self.first || to > self.first + self.len {
-            candle_core::bail!(
-                "positions {from}..{to} of a cache that holds {}..{}",
-                self.first,
-                self.first + self.len
-            );
-        }
-        let start = from - self.first;
-        Ok((
-            keys.narrow(1, start, to - from)?,
-            values.narrow(1, start, to - from)?,
-        ))
-    }
-
-    /// Buffers with at least `added` free rows after `self.len`.
-    fn room_for(
-        &mut self,
-        added: usize,
-        keys: &Tensor,
-        values: &Tensor,
-    ) -> Result<(Tensor, Tensor)> {
-        let old = match &self.buffers {
-            Some((old_keys, old_values)) if self.len + added <= old_keys.dim(1)? => {
-                return Ok((old_keys.clone(), old_values.clone()));
-            }
-            old => old.clone(),
-        };
-        // No position to come sees further back than the window.
-        let kept = self
-            .window
-            .map_or(self.len, |window| self.len.min(window - 1));
-        let wanted = match self.window {
-            Some(window) => kept + added.max(window.min(self.expected)),
-            None => (kept + added).max(self.expected),
-        };
-        let capacity = wanted.next_multiple_of(GROWTH);
-        let grown = |like: &Tensor, old: Option<&Tensor>| -> Result<Tensor> {
-            let (heads, _, head_dim) = like.dims3()?;
-            let rows = Tensor::zeros((heads, capacity, head_dim), like.dtype(), like.device())?;
-            if let Some(old) = old
-                && kept > 0
-            {
-                let tail = old.narrow(1, self.len - kept, kept)?.contiguous()?;
-                rows.slice_set(&tail, 1, 0)?;
-            }
-            Ok(rows)
-        };
-        let buffers = (
-            grown(keys, old.as_ref().map(|(keys, _)| keys))?,
-            grown(values, old.as_ref().map(|(_, values)| values))?,
-        );
-        self.first += self.len - kept;
-        self.len = kept;
-        self.buffers = Some(buffers.clone());
-        Ok(buffers)
     }
 }

@@ -7,11 +7,11 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::{SPACE_MARK, TokenId};
 
 /// GGUF's numbers for the kinds of pieces (`llama_token_type`).
-const TYPE_NORMAL: i32 = 1;
-const TYPE_UNKNOWN: i32 = 2;
-const TYPE_CONTROL: i32 = 3;
-const TYPE_USER_DEFINED: i32 = 4;
-const TYPE_UNUSED: i32 = 5;
+pub(super) const TYPE_NORMAL: i32 = 1;
+pub(super) const TYPE_UNKNOWN: i32 = 2;
+pub(super) const TYPE_CONTROL: i32 = 3;
+pub(super) const TYPE_USER_DEFINED: i32 = 4;
+pub(super) const TYPE_UNUSED: i32 = 5;
 const TYPE_BYTE: i32 = 6;
 
 /// What a piece is for.
@@ -23,8 +23,10 @@ pub(super) enum Kind {
     UserDefined,
     /// One byte of a character that no piece covers.
     Byte(u8),
-    /// Never in text: start, end, unknown, padding, unused.
+    /// Never in text: start, end, unknown, padding.
     Control,
+    /// Of no use, in text or out of it.
+    Unused,
 }
 
 /// All pieces with their scores and kinds.
@@ -112,7 +114,7 @@ impl Vocabulary {
                     self.user_defined[usize::from(first)].push(id);
                 }
             }
-            Kind::Byte(_) | Kind::Control => {}
+            Kind::Byte(_) | Kind::Control | Kind::Unused => {}
         }
     }
 
@@ -141,12 +143,9 @@ impl Vocabulary {
         slice(&self.text, &self.ends, id)
     }
 
-    /// The kind of a piece; [`Kind::Control`] for a token that is not in the vocabulary.
+    /// The kind of a piece; [`Kind::Unused`] for a token that is not in the vocabulary.
     pub(super) fn kind(&self, id: TokenId) -> Kind {
-        self.kinds
-            .get(id as usize)
-            .copied()
-            .unwrap_or(Kind::Control)
+        self.kinds.get(id as usize).copied().unwrap_or(Kind::Unused)
     }
 
     /// The normal piece of this text and its score: the higher, the earlier it is merged.
@@ -204,7 +203,8 @@ fn kind_of(piece: &str, number: i32) -> Result<Kind, String> {
     match number {
         TYPE_NORMAL => Ok(Kind::Normal),
         TYPE_USER_DEFINED => Ok(Kind::UserDefined),
-        TYPE_UNKNOWN | TYPE_CONTROL | TYPE_UNUSED => Ok(Kind::Control),
+        TYPE_UNKNOWN | TYPE_CONTROL => Ok(Kind::Control),
+        TYPE_UNUSED => Ok(Kind::Unused),
         TYPE_BYTE => piece
             .strip_prefix("<0x")
             .and_then(|rest| rest.strip_suffix('>'))

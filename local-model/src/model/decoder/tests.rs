@@ -8,14 +8,19 @@ use super::*;
 use crate::fixture::{
     self, EPSILON, FEED_FORWARD, Fixture, HEAD_DIM, HEADS, KEY_HEADS, LAYERS, WIDTH, WINDOW,
 };
-use crate::model::Architecture;
+use crate::gguf::GgufFile;
 use crate::tokenizer::Tokenizer;
 use candle_core::quantized::GgmlDType;
 
-fn model(fixture: &Fixture) -> Box<dyn Model> {
-    let mut gguf = fixture.open();
-    let vocabulary = Tokenizer::load(&mut gguf).unwrap().size();
-    Architecture::Gemma3.load(&mut gguf, vocabulary).unwrap()
+fn load(gguf: &mut GgufFile) -> std::result::Result<Decoder, LoadFault> {
+    let vocabulary = Tokenizer::load(gguf)?.size();
+    let architecture = Architecture::of_gguf(gguf.string("general.architecture")?)?;
+    let shape = Shape::of_gguf(architecture, gguf, vocabulary)?;
+    Decoder::load(&team(), shape, Naming::Gguf, gguf)
+}
+
+fn model(fixture: &Fixture) -> Decoder {
+    load(&mut fixture.open()).unwrap()
 }
 
 fn team() -> Team {
@@ -34,7 +39,7 @@ fn hidden(model: &dyn Model, tokens: &[u32], cache: &mut KvCache) -> Tensor {
 
 /// Logits at every position, reading the tokens in chunks of the given size.
 fn logits(model: &dyn Model, tokens: &[u32], chunk: usize) -> Vec<Vec<f32>> {
-    let mut cache = model.cache(tokens.len());
+    let mut cache = model.cache();
     let mut rows = Vec::new();
     for chunk in tokens.chunks(chunk) {
         let hidden = hidden(model, chunk, &mut cache);
@@ -189,14 +194,15 @@ fn follows_the_reference() {
     // Past two windows, so that the sliding layers forget.
     let tokens = tokens(3 * WINDOW + 3);
     let expected = reference(&fixture, &tokens);
-    let got = logits(model(&fixture).as_ref(), &tokens, tokens.len());
+    let got = logits(&model(&fixture), &tokens, tokens.len());
     let spread = expected
         .iter()
         .flatten()
         .fold(0.0_f32, |most, x| most.max(x.abs()));
     let difference = largest_difference(&expected, &got);
     assert!(
-        spread > 1.0 && difference < 1e-3,
+        // Keys and values are kept in half precision.
+        spread > 1.0 && difference < 5e-3,
         "{difference} of {spread}"
     );
 }
@@ -206,10 +212,9 @@ fn chunks_of_any_size_give_the_same_logits() {
     let model = model(&Fixture::new(GgmlDType::F32));
     // Longer than a step of the cache and than a block of queries.
     let tokens = tokens(700);
-    let at_once = logits(model.as_ref(), &tokens, tokens.len());
+    let at_once = logits(&model, &tokens, tokens.len());
     for chunk in [1, 7, WINDOW, 64, 65, 300] {
-        let difference = largest_difference(&at_once, &logits(model.as_ref(), &tokens, chunk));
-        assert!(difference < 1e-3, "chunks of {chunk}: {difference}");
+        assert_eq!(logits(&model, &tokens, chunk), at_once, "chunks of {chunk}");
     }
 }
 
@@ -219,7 +224,7 @@ fn quantized_weights_stay_close_to_their_floats() {
     let expected = reference(&Fixture::new(GgmlDType::Q8_0), &tokens);
     let model = model(&Fixture::new(GgmlDType::Q8_0));
     for chunk in [1, 40] {
-        let got = logits(model.as_ref(), &tokens, chunk);
+        let got = logits(&model, &tokens, chunk);
         // Activations are rounded to 8 bits on the way.
         let difference = largest_difference(&expected, &got);
         assert!(difference < 0.8, "chunks of {chunk}: {difference}");
@@ -231,10 +236,7 @@ fn contradictions_are_named() {
     let fault = |change: &dyn Fn(&mut Fixture)| {
         let mut fixture = Fixture::new(GgmlDType::F32);
         change(&mut fixture);
-        let mut gguf = fixture.open();
-        let vocabulary = Tokenizer::load(&mut gguf).unwrap().size();
-        let loaded = Architecture::Gemma3.load(&mut gguf, vocabulary);
-        loaded.err().unwrap().to_string()
+        load(&mut fixture.open()).err().unwrap().to_string()
     };
     let set = |key: &'static str, value: u32| {
         fault(&move |fixture: &mut Fixture| {
@@ -259,7 +261,7 @@ fn contradictions_are_named() {
     );
     assert_eq!(
         set("gemma3.block_count", 0),
-        "metadata does not describe a model: gemma3.block_count is zero"
+        "metadata does not describe a model: the number of layers is zero"
     );
 }
 
@@ -270,53 +272,24 @@ fn real_weights_give_the_same_logits_in_chunks() {
     };
     let mut gguf = GgufFile::open(&path).unwrap();
     let tokenizer = Tokenizer::load(&mut gguf).unwrap();
-    let model = Architecture::of(&gguf)
-        .unwrap()
-        .load(&mut gguf, tokenizer.size())
-        .unwrap();
+    let model = load(&mut GgufFile::open(&path).unwrap()).unwrap();
     let text =
         "The quick brown fox jumps over the lazy dog, and then it sleeps until noon. ".repeat(3);
     let tokens = tokenizer.encode_prompt(&text);
     let last = |chunk: usize| {
-        let mut cache = model.cache(tokens.len());
+        let mut cache = model.cache();
         let chunks = tokens.chunks(chunk);
         let hidden = chunks
-            .map(|chunk| hidden(model.as_ref(), chunk, &mut cache))
+            .map(|chunk| hidden(&model, chunk, &mut cache))
             .last()
             .unwrap();
-        let row = hidden
-            .narrow(0, hidden.dim(0).unwrap() - 1, 1)
-            .unwrap()
-            .contiguous()
-            .unwrap();
-        vec![
-            model
-                .logits(&team().lead(), &row)
-                .unwrap()
-                .squeeze(0)
-                .unwrap()
-                .to_vec1::<f32>()
-                .unwrap(),
-        ]
+        let row = hidden.narrow(0, hidden.dim(0).unwrap() - 1, 1).unwrap();
+        let row = row.contiguous().unwrap();
+        let logits = model.logits(&team().lead(), &row).unwrap();
+        logits.squeeze(0).unwrap().to_vec1::<f32>().unwrap()
     };
     let at_once = last(tokens.len());
-    let likeliest = |logits: &[Vec<f32>]| {
-        let best = logits[0]
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(b.1));
-        best.unwrap().0
-    };
     for chunk in [1, 30] {
-        let chunked = last(chunk);
-        // Few rows go through the quantized product, which rounds activations to 8 bits.
-        let total: f32 = at_once[0]
-            .iter()
-            .zip(&chunked[0])
-            .map(|(a, b)| (a - b).abs())
-            .sum();
-        let mean = total / at_once[0].len() as f32;
-        assert!(mean < 0.3, "chunks of {chunk}: {mean}");
-        assert_eq!(likeliest(&at_once), likeliest(&chunked));
+        assert_eq!(last(chunk), at_once, "chunks of {chunk}");
     }
 }
