@@ -4,7 +4,9 @@
 //! the median of the rounds' ratios.
 
 mod batch;
+mod classify;
 mod decode;
+mod embed;
 mod load;
 mod memory;
 mod prefill;
@@ -47,6 +49,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Options {
     /// The GGUF file that both load.
     pub model: PathBuf,
+    /// The folder of the sentence embedder.
+    pub embedder: PathBuf,
+    /// The folder of the token classifier.
+    pub classifier: PathBuf,
     /// Threads of each side.
     pub threads: NonZeroUsize,
     /// Rounds of each measurement.
@@ -70,6 +76,10 @@ pub enum Part {
     Load,
     /// What the process takes with eight long sequences.
     Memory,
+    /// Vectors of short texts.
+    Embed,
+    /// Classes of tokens.
+    Classify,
 }
 
 /// A measurement that could not be made.
@@ -127,6 +137,13 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), BenchError> {
         // First, while no model of this process takes cores or cache.
         write_all(memory::measure(options)?, report)?;
     }
+    let words = Words::read(Path::new(prompts::FOLDER))?;
+    if wanted(Part::Embed) {
+        write_all(embed::measure(&options.embedder, options, &words)?, report)?;
+    }
+    if wanted(Part::Classify) {
+        write_all(classify::measure(&options.classifier, options, &words)?, report)?;
+    }
     let llama = Llama::load(&options.model, options.threads.get())?;
     if wanted(Part::Load) {
         write_all(load::measure(options)?, report)?;
@@ -135,7 +152,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), BenchError> {
         ours: Ours::load(&options.model, options.threads, SEQUENCES)?,
         llama: &llama,
         session: llama.session(CONTEXT)?,
-        words: Words::read(Path::new(prompts::FOLDER))?,
+        words,
         rounds: options.rounds,
     };
     let parts: [(Part, fn(&mut Stand<'_>) -> Result<Vec<Figure>, BenchError>); 4] = [

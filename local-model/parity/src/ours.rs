@@ -1,5 +1,8 @@
-//! The local model behind a few plain functions: [`Ours`].
+//! The local model behind a few plain functions: [`Ours`], and [`encoders`].
 
+pub mod encoders;
+
+use std::error::Error;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -37,6 +40,9 @@ pub enum OursError {
     /// A text was not scored.
     #[error("the local model does not score a text")]
     Score(#[source] ScoreError),
+    /// A text was not encoded.
+    #[error("the local model does not encode a text")]
+    Encode(#[source] Box<dyn Error + Send + Sync>),
     /// An answer ended without a last word.
     #[error("an answer has no end")]
     Endless,
@@ -79,8 +85,10 @@ impl Ours {
             name: "model".to_owned(),
         };
         let engine = Engine::load(path, options).map_err(OursError::Load)?;
-        let runtime = Builder::new_current_thread().enable_time().build().map_err(OursError::Threads)?;
-        Ok(Self { engine, runtime })
+        Ok(Self {
+            engine,
+            runtime: runtime()?,
+        })
     }
 
     /// The tokens of a text, as a prompt has them.
@@ -117,7 +125,8 @@ impl Ours {
             tokens: tokens.to_vec(),
             ..ScoreRequest::default()
         };
-        self.runtime.block_on(self.engine.score(request)).map_err(OursError::Score)
+        let scores = self.runtime.block_on(self.engine.score(request)).map_err(OursError::Score)?;
+        Ok(scores.logprobs)
     }
 
     fn place(&self, text: &str, count: u32, logprobs: bool) -> Result<Generation, OursError> {
@@ -135,6 +144,10 @@ impl Ours {
         };
         self.engine.generate(request).map_err(OursError::Refused)
     }
+}
+
+fn runtime() -> Result<Runtime, OursError> {
+    Builder::new_current_thread().enable_time().build().map_err(OursError::Threads)
 }
 
 async fn collect(mut generation: Generation, placed: Instant) -> Result<Answer, OursError> {

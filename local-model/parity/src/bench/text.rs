@@ -20,6 +20,12 @@ impl Words {
         Ok(Self { words })
     }
 
+    /// So many words from word `start` on.
+    pub(super) fn row(&self, start: usize, length: usize) -> String {
+        let words: Vec<&str> = self.words.iter().cycle().skip(start).take(length).map(String::as_str).collect();
+        words.join(" ")
+    }
+
     /// The longest text from word `start` on that has at most `tokens` tokens by `count`. Another start makes another
     /// text, so that nothing which an engine keeps of earlier ones helps.
     pub(super) fn text<E>(
@@ -28,21 +34,17 @@ impl Words {
         tokens: usize,
         count: impl Fn(&str) -> Result<usize, E>,
     ) -> Result<String, E> {
-        let text = |length: usize| {
-            let words: Vec<&str> = self.words.iter().cycle().skip(start).take(length).map(String::as_str).collect();
-            words.join(" ")
-        };
         // A word has at least one token. The number of tokens grows with that of words.
         let (mut fits, mut too_long) = (0, tokens + 1);
         while fits + 1 < too_long {
             let middle = usize::midpoint(fits, too_long);
-            if count(&text(middle))? <= tokens {
+            if count(&self.row(start, middle))? <= tokens {
                 fits = middle;
             } else {
                 too_long = middle;
             }
         }
-        Ok(text(fits))
+        Ok(self.row(start, fits))
     }
 }
 

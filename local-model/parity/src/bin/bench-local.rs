@@ -19,6 +19,12 @@ struct Arguments {
     /// The GGUF file that both load.
     #[arg(long)]
     model: PathBuf,
+    /// The folder of the sentence embedder.
+    #[arg(long)]
+    embedder: PathBuf,
+    /// The folder of the token classifier.
+    #[arg(long)]
+    classifier: PathBuf,
     /// Threads of each side.
     #[arg(long, default_value = "2")]
     threads: NonZeroUsize,
@@ -28,7 +34,7 @@ struct Arguments {
     /// Measures these parts alone.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
-    /// What the benchmark starts as a process of its own.
+    /// Does nothing but take memory: what the benchmark starts as a process of its own.
     #[arg(long, hide = true)]
     memory: bool,
 }
@@ -47,6 +53,8 @@ fn main() -> ExitCode {
 fn measure(arguments: Arguments) -> Result<(), BenchError> {
     let options = Options {
         model: arguments.model,
+        embedder: arguments.embedder,
+        classifier: arguments.classifier,
         threads: arguments.threads,
         rounds: arguments.rounds,
         only: arguments.only,
