@@ -26,14 +26,18 @@ mod tokenizer;
 mod tool_syntax;
 mod transcript;
 
-pub use catalog::{CATALOG, CatalogEntry, Package};
+pub use catalog::{CATALOG, CatalogEntry, CatalogFile, Layout, Package, Part, Purpose};
 pub use engine::{
     DEFAULT_MAX_TOKENS, Engine, EngineOptions, Event, Finish, Generation, ModelInfo, TokenLogprob,
     TokenUsage,
 };
 pub use error::{EngineFault, GenerateError, LoadError, LoadFault};
+pub use pull::hub::{HubFile, HubListing, HubPull, ListingError, Wanted};
 pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,
 };
-pub use store::{StoreError, locate, verify};
+pub use store::{
+    HubName, HubNameError, KnownFile, Listed, Manifest, ManifestFile, NoRoom, RemoveError, Removed,
+    State, StoreError, ensure_room, inventory, is_path, known_files, locate, locate_path, remove,
+};

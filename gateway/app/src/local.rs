@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use skinflint_local_model::{Engine, EngineOptions, LoadError, Prompt, StoreError, locate};
+use skinflint_local_model::{Engine, EngineOptions, LoadError, Prompt, StoreError, locate, locate_path};
 use skinflint_policies::{Local, LocalModel, Weights};
 use skinflint_tokens::{Encoding, TextTokenizer};
 use tokio::sync::watch;
@@ -142,8 +142,8 @@ impl TextTokenizer for OwnTokenizer {
 
 fn load(model: &LocalModel, models: &Path) -> Result<Engine, StartError> {
     let path = match &model.weights {
-        Weights::Catalogue(name) => locate(name, models)?,
-        Weights::File(path) => path.clone(),
+        Weights::Named(name) => locate(name, models)?,
+        Weights::Path(path) => locate_path(path)?,
     };
     let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let options = EngineOptions {
