@@ -7,7 +7,9 @@ use std::{
     thread,
 };
 
-use skinflint_local_model::{Engine, EngineOptions, LoadError, Prompt, StoreError, locate, locate_path};
+use skinflint_local_model::{
+    Engine, EngineOptions, LoadError, Prompt, StoreError, locate, locate_path,
+};
 use skinflint_policies::{Local, LocalModel, Weights};
 use skinflint_tokens::{Encoding, TextTokenizer};
 use tokio::sync::watch;

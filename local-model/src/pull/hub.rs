@@ -200,3 +200,6 @@ impl HubPull {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
