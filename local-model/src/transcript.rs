@@ -77,10 +77,7 @@ mod tests {
     use super::*;
 
     fn turn(role: Role, text: &str) -> Turn {
-        Turn {
-            role,
-            text: text.to_owned(),
-        }
+        Turn::new(role, text)
     }
 
     fn after_preamble(turns: &[Turn]) -> String {

@@ -22,7 +22,7 @@ const TWO: Package = Package {
 const WEIGHTS: CatalogFile = CatalogFile {
     path: "tiny.gguf",
     bytes: 31,
-    sha256: "18c0bfb65fc0efa90920a616212a188c19f140a71d501d8bbceaf14de42450f9",
+    sha256: "18c0bfb65fc0efa90920a216612a188c19f140a71d501d8bbceaf14de42450f9",
     parts: &[
         Part {
             package: ONE,
