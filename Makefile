@@ -9,6 +9,9 @@ DENY    := $(TOOLS)/bin/cargo-deny
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 DEBUG   := target/debug/skinflint
 RELEASE := target/release/skinflint
+PARITY  := local-model/parity
+# Where `skinflint models pull` puts what it fetches.
+MODELS  := $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/skinflint/models
 
 # `$(call need,COMMAND,PACKAGE)`: installs a Debian package unless its command is there, and says so.
 define need
@@ -18,7 +21,7 @@ define need
   $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); }
 endef
 
-.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench weights build-test soak compiler servers clean
+.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench weights build-test soak parity bench-local compiler llama-compiler servers clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -36,6 +39,11 @@ $(RELEASE): compiler
 compiler:
 	$(call need,cc,build-essential)
 	$(call need,python3,python3)
+
+# llama.cpp is C++, and its bindings are made by clang.
+llama-compiler: compiler
+	$(call need,cmake,cmake)
+	$(call need,clang,clang libclang-dev)
 
 # Debian keeps Postgres off the search path.
 servers:
@@ -97,6 +105,36 @@ bench: compiler ## What the proxy adds beside nginx, and what ledger and budgets
 	$(call need,redis-server,redis-server)
 	$(CARGO) build --locked --release --package skinflint --package skinflint-tests --bins
 	target/release/bench --gateway $(RELEASE)
+
+# torch without the 2.2 GB that it never calls on a CPU: see the README there.
+$(CACHE)/parity/venv/ready: $(addprefix $(PARITY)/transformers/,torch.txt requirements.txt cpu_torch.py) | compiler
+	@echo "== making a Python environment with torch and transformers (600 MB to fetch) in $(@D)"
+	python3 -m venv $(@D) || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv && python3 -m venv $(@D); }
+	$(@D)/bin/pip install --quiet --requirement $(PARITY)/transformers/requirements.txt
+	$(@D)/bin/pip install --quiet --no-deps --requirement $(PARITY)/transformers/torch.txt
+	$(@D)/bin/python $(PARITY)/transformers/cpu_torch.py
+	@touch $@
+
+$(CACHE)/parity/ready: $(CACHE)/parity/venv/ready $(wildcard $(PARITY)/transformers/*.py $(PARITY)/prompts/*.txt)
+	@echo "== making small random checkpoints, and what transformers computes on them, in $(@D)"
+	$(@D)/venv/bin/python $(PARITY)/transformers/make_checkpoints.py $(@D)
+	@touch $@
+
+# Cargo runs in the folder, since its settings for llama.cpp are read there. Everything is compared, whatever is short.
+parity: weights llama-compiler $(CACHE)/parity/ready ## The local model against llama.cpp and transformers (7 CPU minutes to build)
+	cd $(PARITY) && $(CARGO) build --locked --release
+	cd $(PARITY) && status=0; \
+	run() { $(CARGO) run --quiet --locked --release --bin parity -- "$$@" || status=1; }; \
+	run llama --model $(MODELS)/gemma-3-270m-q4_k_m.gguf; \
+	run transformers $(CURDIR)/$(CACHE)/parity/checkpoints; \
+	for file in $(CURDIR)/$(CACHE)/parity/checkpoints/*/*.gguf; do \
+	  run llama --model $$file --prefix parity_$$(basename $$file .gguf | tr - _); \
+	done; exit $$status
+
+bench-local: weights llama-compiler $(CACHE)/parity/ready ## The local model beside llama.cpp, in one run: speed, memory, loading
+	$(DEBUG) models pull all-minilm-l6-v2
+	cd $(PARITY) && $(CARGO) run --locked --release --bin bench-local -- --model $(MODELS)/gemma-3-270m-q4_k_m.gguf \
+	  --embedder $(MODELS)/all-minilm-l6-v2 --classifier $(CURDIR)/$(CACHE)/parity/bench/minilm-tokens
 
 soak: build-test servers ## Hundreds of kills under load, recorded conversations, ten million rows (needs 5 GB): half an hour or more
 	target/debug/soak

@@ -1,7 +1,6 @@
 """`config.json` of each kind, with the keys and in the manner of the published ones; only the sizes are small.
 
-Published files are older than transformers 5 and have `rope_theta` and the like. What transformers 5 itself writes
-(`rope_parameters`) is kept beside it as `config.v5.json`: there are checkpoints of both manners.
+Most published files are older than transformers 5 and have `rope_theta` and the like; it writes `rope_parameters`.
 """
 
 
@@ -228,6 +227,11 @@ def modernbert(token, architecture="ModernBertModel"):
         "torch_dtype": "float32",
         "vocab_size": 512,
     }
+
+
+def qwen_generation(token):
+    """`generation_config.json`: Qwen's alone names the second token that ends an answer."""
+    return {"do_sample": False, "eos_token_id": [token("<|im_end|>"), token("<|endoftext|>")]}
 
 
 def with_labels(configuration, *labels):

@@ -54,13 +54,17 @@ def randomize(model, dtype):
         parameter.data = values.to(dtype).to(torch.float32)
 
 
-def make(folder, name, configuration, tokenizer, settings, model_class, reference):
-    """One checkpoint. Its config.json is ours, and what transformers makes of it is the reference."""
+def make(folder, name, configuration, tokenizer, settings, model_class, reference, generation=None):
+    """One checkpoint. Its config.json is ours, and what transformers makes of it is the reference.
+
+    Where the two write rotary embeddings differently, a second one has the config.json that transformers 5 writes.
+    """
     path = folder / name
     path.mkdir(parents=True)
-    config_file = path / "config.json"
-    config_text = json.dumps(configuration, indent=2)
-    config_file.write_text(config_text)
+    config_file, generation_file = path / "config.json", path / "generation_config.json"
+    config_file.write_text(json.dumps(configuration, indent=2))
+    if generation:
+        generation_file.write_text(json.dumps(generation, indent=2))
     model = model_class.from_config(AutoConfig.from_pretrained(path), attn_implementation="eager", dtype=torch.float32)
     model.eval()
     dtype = DTYPES[configuration["torch_dtype"]]
@@ -69,20 +73,28 @@ def make(folder, name, configuration, tokenizer, settings, model_class, referenc
         reference(model, tokenizer, path)
     weights = {key: value.numpy().copy() for key, value in model.state_dict().items()}
     model.to(dtype).save_pretrained(path, max_shard_size=SHARD if name == "llama3" else "1GB")
-    # Published checkpoints have no such file for random models, and ours says nothing that config.json does not.
-    (path / "generation_config.json").unlink(missing_ok=True)
-    config_file.rename(path / "config.v5.json")
-    config_file.write_text(config_text)
+    # What transformers has written in the place of ours.
+    new_config = config_file.read_text()
+    config_file.write_text(json.dumps(configuration, indent=2))
+    generation_file.unlink(missing_ok=True)
+    if generation:
+        generation_file.write_text(json.dumps(generation, indent=2))
     tokenizer.save(str(path / "tokenizer.json"))
     (path / "tokenizer_config.json").write_text(json.dumps(settings, indent=2))
+    if any("rope" in key for key in configuration):
+        newer = path.with_name(f"{name}-v5")
+        shutil.copytree(path, newer)
+        (newer / "config.json").write_text(new_config)
     print(f"{path}: {sum(value.size for value in weights.values()):,} weights")
     return weights
 
 
-def make_decoder(folder, name, configure, vocabulary, with_gguf):
+def make_decoder(folder, name, configure, vocabulary, generation=None, with_gguf=True):
     tokenizer, settings = vocabulary()
     configuration = configure(tokenizer.token_to_id)
-    weights = make(folder, name, configuration, tokenizer, settings, AutoModelForCausalLM, references.decoder)
+    generation = generation and generation(tokenizer.token_to_id)
+    causal = AutoModelForCausalLM
+    weights = make(folder, name, configuration, tokenizer, settings, causal, references.decoder, generation)
     if not with_gguf:
         return
     if configuration.get("tie_word_embeddings"):
@@ -129,9 +141,9 @@ def main():
     for path in (small, bench):
         shutil.rmtree(path, ignore_errors=True)
     make_decoder(small, "gemma3", configurations.gemma3, vocabularies.gemma, with_gguf=False)
-    make_decoder(small, "qwen2", configurations.qwen2, vocabularies.qwen, with_gguf=True)
-    make_decoder(small, "qwen3", configurations.qwen3, vocabularies.qwen, with_gguf=True)
-    make_decoder(small, "llama3", configurations.llama3, vocabularies.llama, with_gguf=True)
+    make_decoder(small, "qwen2", configurations.qwen2, vocabularies.qwen, configurations.qwen_generation)
+    make_decoder(small, "qwen3", configurations.qwen3, vocabularies.qwen, configurations.qwen_generation)
+    make_decoder(small, "llama3", configurations.llama3, vocabularies.llama)
     labels = ["O", "B-NAME", "I-NAME"]
     bert, xlm_roberta, modernbert = configurations.bert, configurations.xlm_roberta, configurations.modernbert
     make_encoders(small, "bert", bert, vocabularies.bert, "BertForTokenClassification", labels)

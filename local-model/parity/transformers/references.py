@@ -72,9 +72,14 @@ def greedy(model, ids, ends):
     return chosen, torch.stack(steps)
 
 
+def ends_of(configuration):
+    ends = configuration["eos_token_id"]
+    return ends if isinstance(ends, list) else [ends]
+
+
 def decoder(model, tokenizer, folder):
-    ends = model.config.eos_token_id
-    ends = ends if isinstance(ends, list) else [ends]
+    files = [folder / "config.json", folder / "generation_config.json"]
+    ends = {end for file in files if file.exists() for end in ends_of(json.loads(file.read_text()))}
     tensors = {}
     for number, text in enumerate(texts()):
         ids = tokenizer.encode(text).ids

@@ -1,4 +1,4 @@
-//! Tokens, greedy answers and log-probabilities beside those of transformers, on checkpoints that
+//! Tokens, greedy answers, log-probabilities, embeddings and classes beside those of transformers, on checkpoints that
 //! `transformers/make_checkpoints.py` has made: [`compare`]. Its README describes the files.
 
 use std::fs;
@@ -12,12 +12,20 @@ use thiserror::Error;
 
 use super::{GAP, first_difference, gap};
 use crate::figure::{Figure, Goal};
+use crate::logits::log_sum_exp;
+use crate::ours::encoders::{OurClassifier, OurEmbedder};
 use crate::ours::{Ours, OursError};
 use crate::report::{self, Report};
 use crate::statistics::Agreement;
 
-/// Far above what rounding does to a model of a few small layers, far below what a wrong one does.
-const DIFFERENCE: f64 = 0.02;
+/// In nats: far above what rounding does to a model of a few small layers, far below what a wrong one does.
+const LOGPROB_DIFFERENCE: f64 = 0.02;
+
+/// The same for a value of a vector of length 1.
+const EMBEDDING_DIFFERENCE: f64 = 1e-3;
+
+/// The same for a probability.
+const PROBABILITY_DIFFERENCE: f64 = 1e-3;
 
 /// A comparison that could not be made.
 #[derive(Debug, Error)]
@@ -103,7 +111,7 @@ struct Reference<'a> {
     tensors: SafeTensors<'a>,
 }
 
-/// Compares all decoders among the checkpoints in `folder`. One that our engine does not load is short, too.
+/// Compares all checkpoints in `folder`. One that our engine does not load is short, too.
 pub fn compare(folder: &Path, threads: NonZeroUsize, report: &mut Report) -> Result<(), CheckpointError> {
     let fault = |source| CheckpointError::Read {
         path: folder.to_path_buf(),
@@ -116,40 +124,52 @@ pub fn compare(folder: &Path, threads: NonZeroUsize, report: &mut Report) -> Res
         .map_err(fault)?;
     paths.sort();
     for path in paths {
-        let description = describe(&path)?;
-        if description.kind != Kind::Decoder {
-            continue;
-        }
         let name = path.file_name().unwrap_or_default().to_string_lossy().replace('-', "_");
-        let tensors_path = path.join("reference.safetensors");
-        let bytes = read(&tensors_path)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|source| CheckpointError::Tensors {
-            path: tensors_path.clone(),
-            source,
-        })?;
-        let reference = Reference {
-            pieces: description.pieces.iter().map(|piece| bytes_of(piece)).collect::<Result<_, _>>()?,
-            description,
-            tensors,
-        };
-        match Ours::load(&path, threads, NonZeroUsize::MIN) {
-            Ok(ours) => compare_decoder(&name, &ours, &reference, report)?,
-            Err(error) => {
+        let figures = match compare_one(&path, threads, &name, report) {
+            Err(CheckpointError::Ours(error)) => {
                 report.line(&format!("{name}: {}", report::chain(&error)))?;
-                let loaded = Goal::AtLeast(1.0);
-                report.figure(&Figure::new(format!("parity_{name}_loaded"), 0.0, "models", loaded))?;
+                vec![Figure::new(format!("parity_{name}"), 0.0, "models", Goal::AtLeast(1.0))]
             }
+            figures => figures?,
+        };
+        for figure in figures {
+            report.figure(&figure)?;
         }
     }
     Ok(())
+}
+
+fn compare_one(
+    path: &Path,
+    threads: NonZeroUsize,
+    name: &str,
+    report: &Report,
+) -> Result<Vec<Figure>, CheckpointError> {
+    let description = describe(path)?;
+    let tensors_path = path.join("reference.safetensors");
+    let bytes = read(&tensors_path)?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|source| CheckpointError::Tensors {
+        path: tensors_path,
+        source,
+    })?;
+    let reference = Reference {
+        pieces: description.pieces.iter().map(|piece| bytes_of(piece)).collect::<Result<_, _>>()?,
+        description,
+        tensors,
+    };
+    match reference.description.kind {
+        Kind::Decoder => compare_decoder(name, &Ours::load(path, threads, NonZeroUsize::MIN)?, &reference, report),
+        Kind::Encoder => compare_encoder(name, &OurEmbedder::load(path, threads)?, &reference),
+        Kind::TokenClassifier => compare_classifier(name, &OurClassifier::load(path, threads)?, &reference, report),
+    }
 }
 
 fn compare_decoder(
     name: &str,
     ours: &Ours,
     reference: &Reference<'_>,
-    report: &mut Report,
-) -> Result<(), CheckpointError> {
+    report: &Report,
+) -> Result<Vec<Figure>, CheckpointError> {
     let texts = &reference.description.texts;
     let mut same_tokens = 0.0;
     let mut close = 0.0;
@@ -180,16 +200,65 @@ fn compare_decoder(
     }
     let all = Goal::AtLeast(u32::try_from(texts.len()).map_or(f64::INFINITY, f64::from));
     let difference = agreement.mean_difference();
-    for figure in [
+    Ok(vec![
         Figure::new(format!("parity_{name}_tokens"), same_tokens, "texts", all),
         Figure::new(format!("parity_{name}_greedy_same_or_close"), close, "texts", all),
-        Figure::new(format!("parity_{name}_logprob_difference"), difference, "nats", Goal::AtMost(DIFFERENCE)),
+        Figure::new(format!("parity_{name}_logprob_difference"), difference, "nats", Goal::AtMost(LOGPROB_DIFFERENCE)),
         Figure::info(format!("parity_{name}_logprob_difference_max"), agreement.largest_difference(), "nats"),
         Figure::new(format!("parity_{name}_logprob_pearson"), agreement.pearson(), "ratio", Goal::AtLeast(0.999)),
-    ] {
-        report.figure(&figure)?;
+    ])
+}
+
+/// All texts in one call, so that short and long ones share a batch.
+fn compare_encoder(
+    name: &str,
+    ours: &OurEmbedder,
+    reference: &Reference<'_>,
+) -> Result<Vec<Figure>, CheckpointError> {
+    let texts: Vec<&str> = reference.description.texts.iter().map(String::as_str).collect();
+    let mut agreement = Agreement::default();
+    for (number, vector) in ours.embed(&texts)?.iter().enumerate() {
+        agreement.add_all(vector, &reference.floats(&format!("embedding.{number}"))?);
     }
-    Ok(())
+    let largest = agreement.largest_difference();
+    let goal = Goal::AtMost(EMBEDDING_DIFFERENCE);
+    Ok(vec![Figure::new(format!("parity_{name}_embedding_difference_max"), largest, "values", goal)])
+}
+
+/// All texts in one call, as [`compare_encoder`].
+fn compare_classifier(
+    name: &str,
+    ours: &OurClassifier,
+    reference: &Reference<'_>,
+    report: &Report,
+) -> Result<Vec<Figure>, CheckpointError> {
+    let texts: Vec<&str> = reference.description.texts.iter().map(String::as_str).collect();
+    let mut same_tokens = 0.0;
+    let mut agreement = Agreement::default();
+    for (number, classified) in ours.classify(&texts)?.iter().enumerate() {
+        let ids = reference.ids(&format!("ids.{number}"))?;
+        let logits = reference.floats(&format!("logits.{number}"))?;
+        // Ours are without the token that starts a text and the one that ends it.
+        let own = ids.len().saturating_sub(2);
+        if classified.tokens.len() != own {
+            report.line(&format!("{name}: {} tokens instead of {own} for {:?}", classified.tokens.len(), texts[number]))?;
+            continue;
+        }
+        same_tokens += 1.0;
+        let rows = logits.chunks(logits.len() / ids.len()).skip(1);
+        for (token, row) in classified.tokens.iter().zip(rows) {
+            let normalizer = log_sum_exp(row);
+            let expected: Vec<f32> = row.iter().map(|logit| (logit - normalizer).exp()).collect();
+            agreement.add_all(&token.probabilities, &expected);
+        }
+    }
+    let all = Goal::AtLeast(u32::try_from(texts.len()).map_or(f64::INFINITY, f64::from));
+    let largest = agreement.largest_difference();
+    let goal = Goal::AtMost(PROBABILITY_DIFFERENCE);
+    Ok(vec![
+        Figure::new(format!("parity_{name}_tokens"), same_tokens, "texts", all),
+        Figure::new(format!("parity_{name}_probability_difference_max"), largest, "values", goal),
+    ])
 }
 
 impl Reference<'_> {
