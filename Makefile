@@ -68,8 +68,8 @@ build-test: compiler
 	@echo "== building the binaries that the tests start; the gateway ends where FAILPOINTS says, which no release build does"
 	$(CARGO) build --locked --package skinflint --package skinflint-tests --bins --features skinflint/failpoints
 
-weights: build-test ## Fetch the local model's weights, which some tests use
-	$(DEBUG) models pull
+weights: build-test ## Fetch the weights of all models of the catalogue, which some tests use
+	$(DEBUG) models pull --all
 
 unit: build-test weights servers ## Tests within the crates
 	$(CARGO) test --locked --workspace --exclude skinflint-tests

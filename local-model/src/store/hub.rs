@@ -163,13 +163,13 @@ impl Revision {
             (self.folder.join(path), files.collect())
         };
         if let Some(file) = name.file() {
-            return match self.manifest.files.iter().any(|known| known.path == file) {
-                true => Ok(one(file)),
-                false => Err(StoreError::NotPulled {
-                    name: name.to_string(),
-                    dir: self.folder.clone(),
-                }),
-            };
+            if self.manifest.files.iter().any(|known| known.path == file) {
+                return Ok(one(file));
+            }
+            return Err(StoreError::NotPulled {
+                name: name.to_string(),
+                dir: self.folder.clone(),
+            });
         }
         if self.manifest.has_safetensors() {
             let files = self.known_files(|path| !path.ends_with(".gguf"));
