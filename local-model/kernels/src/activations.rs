@@ -8,6 +8,8 @@ use crate::team::Lead;
 pub(crate) const SCALE_WIDTH: usize = 32;
 /// Numbers that are added up together.
 pub(crate) const SUM_WIDTH: usize = 16;
+/// Rows below which handing them over takes longer than the work: a row takes about a microsecond.
+const WORTH_SHARING: usize = 8;
 /// The largest number; the smallest is its negative, so that a product of two never overflows.
 const LARGEST: f32 = 127.0;
 
@@ -60,8 +62,6 @@ impl QuantizedRows {
             let values = &rows[row * columns..][..columns];
             quantize_row(isa, values, width, numbers, scales, sums);
         };
-        // A row takes about a microsecond: less than handing it over.
-        const WORTH_SHARING: usize = 8;
         if count < WORTH_SHARING {
             (0..count).for_each(quantize);
         } else {
@@ -90,10 +90,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn quantize_row_body(
     values: &[f32],
     width: usize,

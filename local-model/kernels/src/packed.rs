@@ -376,10 +376,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn unpack4_body(numbers: &[u8], out: &mut [u8]) {
     for (block, out) in numbers
         .chunks_exact(BLOCK_NUMBERS / 2)
@@ -391,10 +387,6 @@ fn unpack4_body(numbers: &[u8], out: &mut [u8]) {
 
 /// The low four bits of a block's numbers.
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn low_planes(low: &[u8], out: &mut [u8]) {
     let (below, above) = out.split_at_mut(BLOCK_NUMBERS / 2);
     for ((&byte, below), above) in low.iter().zip(below).zip(above) {
@@ -409,10 +401,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn unpack5_body(numbers: &[u8], out: &mut [u8]) {
     for (block, out) in numbers
         .chunks_exact(BLOCK_NUMBERS * 5 / 8)
@@ -434,10 +422,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn unpack6_body(numbers: &[u8], out: &mut [u8]) {
     for (block, out) in numbers
         .chunks_exact(BLOCK_NUMBERS * 6 / 8)
