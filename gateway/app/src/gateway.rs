@@ -15,12 +15,12 @@ use crate::{
     body::Body,
     drain::Drain,
     layers::route::RouteMap,
-    local::LocalEngine,
+    local::{LocalModels, default_embedder},
     logs::CallLog,
     metrics::Metrics,
     policy::LivePolicies,
     relay::{LeftBehind, Relay},
-    rungs::{Embedder, LocalRung, ModelList, Origin, Rungs, UpstreamRung},
+    rungs::{LocalRung, ModelList, Origin, Rungs, UpstreamRung},
     serve::Listener,
     stack::{CallService, Parts, stack},
     tls,
@@ -36,7 +36,7 @@ pub struct Gateway {
     drain: Drain,
     /// Of the admin side, which goes on saying that the gateway is stopping until it has stopped.
     admin_drain: Drain,
-    local: LocalEngine,
+    local: LocalModels,
     accounting: Accounting,
     deadline: Duration,
 }
@@ -94,7 +94,7 @@ impl Gateway {
             limits,
             timeouts,
             upstreams,
-            models: table,
+            models: mut table,
             local,
             tenants,
             source,
@@ -123,8 +123,11 @@ impl Gateway {
         let (metrics, registry) = Metrics::new(in_flight);
         let policies = LivePolicies::new(tenants, prices, policies, metrics.clone());
         policies.watch(&drain);
+        if let Some(embedder) = default_embedder(&local, &folders.models) {
+            table.add_local(embedder);
+        }
         let map = Arc::new(RouteMap::new(table, upstreams, &local));
-        let local = LocalEngine::start(&local, folders.models);
+        let local = LocalModels::start(&local, folders.models, &drain);
         let accounting = Accounting::open(Foundations {
             ledger: &ledger,
             counters: &counters,
@@ -138,10 +141,8 @@ impl Gateway {
         .await?;
         drain.spawn(accounting.clone().upkeep());
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
-        // The engine makes no embeddings.
-        let embedder: Option<Arc<dyn Embedder>> = None;
         let rungs = Rungs::new(
-            LocalRung::new(local.clone(), embedder, relay.clone()),
+            LocalRung::new(local.clone(), relay.clone()),
             UpstreamRung::new(origins, relay),
             ModelList::new(&map.models, &map.upstreams),
         );

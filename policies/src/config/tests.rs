@@ -49,7 +49,7 @@ fn nothing_written_means_loopback_and_the_local_model() {
     assert_eq!(config.listen.admin.to_string(), "127.0.0.1:4101");
     assert_eq!(
         config.models.find("gemma-3-270m"),
-        Some(&ModelTarget::Local)
+        Some(&ModelTarget::Local("gemma-3-270m".into()))
     );
     assert_eq!(config.models.find("gpt-5"), None);
     assert!(config.tenants.keyless().is_some());
@@ -86,7 +86,10 @@ fn the_most_specific_row_wins() {
         config.models.find("gpt-5-mini"),
         Some(&upstream(Some("gpt-5.6")))
     );
-    assert_eq!(config.models.find("gpt-5-nano"), Some(&ModelTarget::Local));
+    assert_eq!(
+        config.models.find("gpt-5-nano"),
+        Some(&ModelTarget::Local("gemma-3-270m".into()))
+    );
     assert!(config.upstreams[0].api_key.is_some());
 }
 
@@ -301,7 +304,10 @@ fn a_tenant_asks_for_nothing_that_the_gateway_has_not() {
 fn the_shipped_examples_are_right() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let config = Config::load(&examples.join("skinflint.toml"), &ENVIRONMENT).unwrap();
-    assert_eq!(config.models.find("small"), Some(&ModelTarget::Local));
+    assert_eq!(
+        config.models.find("small"),
+        Some(&ModelTarget::Local("gemma-3-270m".into()))
+    );
     assert!(config.models.find("claude-sonnet-5").is_some());
     assert!(config.tenants.keyless().is_some());
     let tenants = Tenants::load(&examples.join("tenants")).unwrap();
