@@ -8,6 +8,7 @@ mod listen;
 mod local;
 mod models;
 mod reload;
+mod serving;
 mod timeouts;
 mod upstream;
 
@@ -25,6 +26,7 @@ pub use self::{
     local::{DEFAULT_EMBEDDER, Local, LocalEmbedder, LocalModel, LocalSettings, Weights},
     models::{ModelEntry, ModelTable, ModelTarget},
     reload::{Policies, PolicySource, Reload},
+    serving::LocalServing,
     timeouts::Timeouts,
     upstream::{DrainCaps, OnDisconnect, Upstream, UpstreamProtocol},
 };

@@ -17,9 +17,9 @@ mod units;
 pub use config::{
     AdminAccess, Alerts, Anomaly, Config, Counters, DEFAULT_EMBEDDER, DrainCaps, Durability,
     FieldFault, Ledger, LedgerFile, LedgerSettings, LedgerStore, Limits, Listen, Local,
-    LocalEmbedder, LocalModel, LocalSettings, ModelEntry, ModelTable, ModelTarget, OnDisconnect,
-    Policies, PolicySource, Reload, Source, Timeouts, Transport, Upstream, UpstreamProtocol,
-    Weights, WhenDown,
+    LocalEmbedder, LocalModel, LocalServing, LocalSettings, ModelEntry, ModelTable, ModelTarget,
+    OnDisconnect, Policies, PolicySource, Reload, Source, Timeouts, Transport, Upstream,
+    UpstreamProtocol, Weights, WhenDown,
 };
 pub use file::{FileError, Invalid};
 pub use folder::{EditError, PolicyFolder};

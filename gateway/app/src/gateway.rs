@@ -14,10 +14,11 @@ use crate::{
     admin::Admin,
     body::Body,
     drain::Drain,
+    health::Health,
     layers::route::RouteMap,
     local::{LocalModels, default_embedder},
     logs::CallLog,
-    metrics::Metrics,
+    metrics::{LocalMetrics, Metrics},
     policy::LivePolicies,
     relay::{LeftBehind, Relay},
     rungs::{LocalRung, ModelList, Origin, Rungs, UpstreamRung},
@@ -31,7 +32,7 @@ use crate::{
 pub struct Gateway {
     calls: Listener,
     admin: Listener,
-    service: CallService,
+    service: Health<CallService>,
     pages: axum::Router,
     drain: Drain,
     /// Of the admin side, which goes on saying that the gateway is stopping until it has stopped.
@@ -120,7 +121,7 @@ impl Gateway {
 
         let in_flight = InFlight::default();
         let origins = origins(&upstreams, &timeouts, &in_flight, &drain)?;
-        let (metrics, registry) = Metrics::new(in_flight);
+        let (metrics, mut registry) = Metrics::new(in_flight);
         let policies = LivePolicies::new(tenants, prices, policies, metrics.clone());
         policies.watch(&drain);
         if let Some(embedder) = default_embedder(&local, &folders.models) {
@@ -128,6 +129,7 @@ impl Gateway {
         }
         let map = Arc::new(RouteMap::new(table, upstreams, &local));
         let local = LocalModels::start(&local, folders.models, &drain);
+        registry.register_collector(Box::new(LocalMetrics::new(local.clone())));
         let accounting = Accounting::open(Foundations {
             ledger: &ledger,
             counters: &counters,
@@ -158,10 +160,11 @@ impl Gateway {
             log,
             rungs,
         });
+        let health = listen.health.then(|| local.clone());
         Ok(Self {
             calls,
             admin,
-            service,
+            service: Health::new(service, health),
             pages,
             drain,
             admin_drain,

@@ -77,6 +77,8 @@ pub(crate) struct ModelStats {
     pub engine: Option<EngineStats>,
 }
 
+/// What is told of memory is rounded to this.
+const MIB: u64 = 1 << 20;
 /// The place of the main model.
 const MAIN: usize = 0;
 
@@ -203,7 +205,7 @@ impl LocalModels {
                 Missing::Failed(reason) => LocalError::Unavailable { reason },
                 Missing::NoRoom { need, limit } => LocalError::NoRoom {
                     model: name.to_owned(),
-                    need,
+                    need: need.div_ceil(MIB).saturating_mul(MIB),
                     limit,
                 },
             })
@@ -300,9 +302,8 @@ impl Loader<Loaded> for Nothing {
 
     fn retire(&self, _: usize, _: &Loaded) {}
 
-    fn run(&self, work: Box<dyn FnOnce() + Send>) -> Result<(), String> {
+    fn run(&self, work: Box<dyn FnOnce() + Send>) {
         work();
-        Ok(())
     }
 }
 

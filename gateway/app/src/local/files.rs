@@ -195,17 +195,18 @@ impl Loader<Loaded> for Files {
         }
     }
 
-    fn run(&self, work: Box<dyn FnOnce() + Send>) -> Result<(), String> {
+    fn run(&self, work: Box<dyn FnOnce() + Send>) {
         // Warming up waits for the engine's threads, with the runtime's timers.
         let runtime = Handle::current();
-        thread::Builder::new()
+        let started = thread::Builder::new()
             .name("load-model".to_owned())
             .spawn(move || {
                 let _entered = runtime.enter();
                 work();
-            })
-            .map(|_| ())
-            .map_err(|error| format!("cannot start the thread that loads it: {error}"))
+            });
+        if let Err(error) = started {
+            tracing::error!(%error, "cannot start the thread that loads local models");
+        }
     }
 }
 

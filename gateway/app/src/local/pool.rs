@@ -1,6 +1,6 @@
 //! Models that are loaded when they are needed and unloaded when they are not. See [`Pool`].
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Deref, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
@@ -18,8 +18,8 @@ pub(crate) trait Loader<M>: Send + Sync {
     /// Takes leave of a model that is unloaded, or that the gateway stops.
     fn retire(&self, place: usize, model: &M);
 
-    /// Runs what loads a model, off the runtime.
-    fn run(&self, work: Box<dyn FnOnce() + Send>) -> Result<(), String>;
+    /// Runs what loads a model, off the runtime. Where that cannot be, the work is dropped.
+    fn run(&self, work: Box<dyn FnOnce() + Send>);
 }
 
 /// Why a model is not there.
@@ -78,6 +78,12 @@ pub(crate) struct Lease<M> {
     model: M,
     place: usize,
     pool: Arc<Pool<M>>,
+}
+
+/// Models that are still to be loaded: whoever waits for them is told if that comes to nothing.
+struct Left<M: Clone + Send + Sync + 'static> {
+    pool: Arc<Pool<M>>,
+    places: VecDeque<usize>,
 }
 
 /// Who has a model loaded.
@@ -215,20 +221,17 @@ impl<M: Clone + Send + Sync + 'static> Pool<M> {
     /// Loads models that are marked as loading.
     fn begin(self: &Arc<Self>, places: Vec<usize>, whom: For) {
         let pool = self.clone();
-        let work = {
-            let places = places.clone();
-            move || {
-                for place in places {
-                    let loaded = pool.load(place, whom);
-                    pool.finish(place, loaded);
-                }
-            }
+        let mut left = Left {
+            pool: self.clone(),
+            places: places.into(),
         };
-        if let Err(reason) = self.loader.run(Box::new(work)) {
-            for place in places {
-                self.finish(place, Err(Missing::Failed(reason.clone())));
+        self.loader.run(Box::new(move || {
+            while let Some(&place) = left.places.front() {
+                let loaded = pool.load(place, whom);
+                left.places.pop_front();
+                pool.finish(place, loaded, whom);
             }
-        }
+        }));
     }
 
     fn load(&self, place: usize, whom: For) -> Result<M, Missing> {
@@ -238,7 +241,7 @@ impl<M: Clone + Send + Sync + 'static> Pool<M> {
         self.loader.load(place).map_err(Missing::Failed)
     }
 
-    fn finish(&self, place: usize, loaded: Result<M, Missing>) {
+    fn finish(&self, place: usize, loaded: Result<M, Missing>, whom: For) {
         let now = Instant::now();
         let mut slots = self.slots.lock();
         let slot = &mut slots[place];
@@ -246,6 +249,11 @@ impl<M: Clone + Send + Sync + 'static> Pool<M> {
         slot.has_settled = true;
         slot.state = match loaded {
             Ok(model) => State::Ready(model),
+            // A call that waits for it may have others go.
+            Err(Missing::NoRoom { need, limit }) if whom == For::Start => {
+                tracing::info!(place, need, limit, "no room for a local model at the start");
+                State::Cold
+            }
             Err(why) => {
                 slot.bytes = 0;
                 // There may be room as soon as a call ends.
@@ -333,6 +341,17 @@ impl<M> std::fmt::Debug for Pool<M> {
         f.debug_struct("Pool")
             .field("bounds", &self.bounds)
             .finish_non_exhaustive()
+    }
+}
+
+// === impl Left ===
+
+impl<M: Clone + Send + Sync + 'static> Drop for Left<M> {
+    fn drop(&mut self) {
+        for place in std::mem::take(&mut self.places) {
+            let why = Missing::Failed("loading it was given up".to_owned());
+            self.pool.finish(place, Err(why), For::Call);
+        }
     }
 }
 

@@ -224,9 +224,8 @@ impl Loader<Loaded> for Only {
 
     fn retire(&self, _: usize, _: &Loaded) {}
 
-    fn run(&self, work: Box<dyn FnOnce() + Send>) -> Result<(), String> {
+    fn run(&self, work: Box<dyn FnOnce() + Send>) {
         work();
-        Ok(())
     }
 }
 

@@ -63,13 +63,12 @@ impl Loader<String> for Fake {
         self.note("-", place);
     }
 
-    fn run(&self, work: Box<dyn FnOnce() + Send>) -> Result<(), String> {
+    fn run(&self, work: Box<dyn FnOnce() + Send>) {
         if self.holds.load(Ordering::Relaxed) {
             self.held.lock().push(work);
         } else {
             work();
         }
-        Ok(())
     }
 }
 
@@ -107,6 +106,17 @@ async fn loading_goes_on_when_the_call_that_wanted_it_is_given_up() {
     fake.go_on();
     assert!(pool.acquire(0).await.is_ok());
     assert_eq!(fake.events(), "+0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_told_when_loading_comes_to_nothing() {
+    let (fake, pool) = Fake::pool(&[1], Bounds::default());
+    fake.holds.store(true, Ordering::Relaxed);
+    let mut waiting = pin!(pool.acquire(0));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    fake.held.lock().clear();
+    assert!(matches!(waiting.await, Err(Missing::Failed(_))));
+    assert!(!pool.is_starting(0));
 }
 
 #[tokio::test(start_paused = true)]
