@@ -14,13 +14,14 @@ use crate::{
     admin::Admin,
     body::Body,
     drain::Drain,
+    health::Health,
     layers::route::RouteMap,
-    local::LocalEngine,
+    local::{LocalModels, default_embedder},
     logs::CallLog,
-    metrics::Metrics,
+    metrics::{LocalMetrics, Metrics},
     policy::LivePolicies,
     relay::{LeftBehind, Relay},
-    rungs::{Embedder, LocalRung, ModelList, Origin, Rungs, UpstreamRung},
+    rungs::{LocalRung, ModelList, Origin, Rungs, UpstreamRung},
     serve::Listener,
     stack::{CallService, Parts, stack},
     tls,
@@ -31,12 +32,12 @@ use crate::{
 pub struct Gateway {
     calls: Listener,
     admin: Listener,
-    service: CallService,
+    service: Health<CallService>,
     pages: axum::Router,
     drain: Drain,
     /// Of the admin side, which goes on saying that the gateway is stopping until it has stopped.
     admin_drain: Drain,
-    local: LocalEngine,
+    local: LocalModels,
     accounting: Accounting,
     deadline: Duration,
 }
@@ -94,7 +95,7 @@ impl Gateway {
             limits,
             timeouts,
             upstreams,
-            models: table,
+            models: mut table,
             local,
             tenants,
             source,
@@ -120,11 +121,15 @@ impl Gateway {
 
         let in_flight = InFlight::default();
         let origins = origins(&upstreams, &timeouts, &in_flight, &drain)?;
-        let (metrics, registry) = Metrics::new(in_flight);
+        let (metrics, mut registry) = Metrics::new(in_flight);
         let policies = LivePolicies::new(tenants, prices, policies, metrics.clone());
         policies.watch(&drain);
+        if let Some(embedder) = default_embedder(&local, &folders.models) {
+            table.add_local(embedder);
+        }
         let map = Arc::new(RouteMap::new(table, upstreams, &local));
-        let local = LocalEngine::start(&local, folders.models);
+        let local = LocalModels::start(&local, folders.models, &drain);
+        registry.register_collector(Box::new(LocalMetrics::new(local.clone())));
         let accounting = Accounting::open(Foundations {
             ledger: &ledger,
             counters: &counters,
@@ -138,10 +143,8 @@ impl Gateway {
         .await?;
         drain.spawn(accounting.clone().upkeep());
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
-        // The engine makes no embeddings.
-        let embedder: Option<Arc<dyn Embedder>> = None;
         let rungs = Rungs::new(
-            LocalRung::new(local.clone(), embedder, relay.clone()),
+            LocalRung::new(local.clone(), relay.clone()),
             UpstreamRung::new(origins, relay),
             ModelList::new(&map.models, &map.upstreams),
         );
@@ -157,10 +160,11 @@ impl Gateway {
             log,
             rungs,
         });
+        let health = listen.health.then(|| local.clone());
         Ok(Self {
             calls,
             admin,
-            service,
+            service: Health::new(service, health),
             pages,
             drain,
             admin_drain,

@@ -22,11 +22,13 @@ use crate::{Log, patience::within};
 pub(super) struct Place {
     /// Holds the configuration, and what the gateway keeps: it is the home folder too.
     pub(super) directory: TempDir,
+    /// The command that serves.
+    pub(super) verb: Vec<String>,
     pub(super) arguments: Vec<String>,
     pub(super) environment: Vec<(String, String)>,
 }
 
-/// A `skinflint serve`.
+/// A `skinflint serve`, or another command that serves.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -49,7 +51,7 @@ impl Process {
     pub(super) async fn start(place: &Place) -> Self {
         let environment = place.environment.iter();
         let mut child = binary::hermetic(place.directory.path())
-            .args(["serve", "--config", "skinflint.toml"])
+            .args(&place.verb)
             .args(&place.arguments)
             .envs(environment.map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
