@@ -227,7 +227,9 @@ impl Repository {
 
 /// What a real hub keeps in large file storage.
 fn is_large(path: &str) -> bool {
-    path.ends_with(".gguf") || path.ends_with(".safetensors")
+    [".gguf", ".safetensors"]
+        .iter()
+        .any(|end| path.ends_with(end))
 }
 
 fn sha256(content: &[u8]) -> String {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::name::is_safe_path;
+use crate::gguf::is_gguf;
 
 /// The name of the file, in the folder of the revision.
 pub(super) const FILE_NAME: &str = "skinflint.json";
@@ -76,9 +77,7 @@ impl Manifest {
 
     /// The GGUF files among its files.
     pub(super) fn ggufs(&self) -> impl Iterator<Item = &ManifestFile> {
-        self.files
-            .iter()
-            .filter(|file| file.path.ends_with(".gguf"))
+        self.files.iter().filter(|file| is_gguf(&file.path))
     }
 
     /// Whether it is a model in the safetensors format.

@@ -20,7 +20,7 @@ pub enum Local {
     /// None does.
     Off,
     /// These do.
-    On(LocalSettings),
+    On(Box<LocalSettings>),
 }
 
 /// What to load and how.
@@ -168,7 +168,7 @@ impl Local {
                 .map_err(|invalid| invalid.under(format_args!("models[{index}]")))?;
             others.push(other);
         }
-        Ok(Self::On(LocalSettings {
+        Ok(Self::On(Box::new(LocalSettings {
             main,
             others,
             embedder,
@@ -177,7 +177,7 @@ impl Local {
             cache: positive("cache", raw.cache)?,
             memory: positive("memory", raw.memory)?,
             idle,
-        }))
+        })))
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::gguf::is_gguf;
 use crate::store::{HubName, INDEX, NEEDED, is_safe_path};
 
 /// A repository at a commit.
@@ -231,7 +232,7 @@ impl HubListing {
 }
 
 fn is_gguf(path: &str) -> bool {
-    path.ends_with(".gguf")
+    is_gguf(path)
 }
 
 fn is_hex(text: &str) -> bool {
