@@ -52,15 +52,37 @@ fn a_folder_and_a_gguf_file_of_the_same_weights_give_the_same_logits() {
         assert_eq!(gguf.tokenizer.encode_prompt(text), tokens, "{family:?}");
         assert!(tokens.len() > 20, "{}", tokens.len());
         let (expected, found) = (logits(&gguf, &tokens), logits(&checkpoint, &tokens));
-        assert_eq!(expected.len(), found.len());
         let spread = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-        let pairs = expected.iter().zip(&found);
-        let difference = pairs.fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()));
+        let difference = largest_difference(&expected, &found);
+        // Llama's pairs stand elsewhere in GGUF, and are rotated by other instructions: where keys
+        // are rounded to half precision, some come out one step apart.
+        let bound = if family == Family::Llama { 5e-3 } else { 1e-4 };
         assert!(
-            spread > 0.5 && difference < 1e-4,
+            spread > 0.5 && difference < bound,
             "{family:?}: {difference} of {spread}"
         );
+        // The first token sees only itself, whatever its key is.
+        let row = expected.len() / tokens.len();
+        let first = largest_difference(&expected[..row], &found[..row]);
+        assert!(first < 1e-4, "{family:?}: {first} at the first token");
     }
+}
+
+#[test]
+fn rows_in_the_wrong_order_would_show() {
+    let mut twins = Twins::new(Family::Llama);
+    let folder = load(&team(), twins.folder().path()).unwrap();
+    twins.order_rows_as_in_the_folder();
+    let wrong = load(&team(), twins.file().path()).unwrap();
+    let tokens: Vec<u32> = (10..40).collect();
+    let difference = largest_difference(&logits(&folder, &tokens), &logits(&wrong, &tokens));
+    assert!(difference > 0.1, "{difference}");
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let pairs = a.iter().zip(b);
+    pairs.fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()))
 }
 
 #[test]
