@@ -80,6 +80,18 @@ impl Process {
         kill(id, signal).expect("signal the gateway");
     }
 
+    /// Resident memory, in bytes.
+    pub(super) fn resident(&self) -> u64 {
+        let id = self.child.id().expect("the gateway runs");
+        let path = format!("/proc/{id}/status");
+        let status = std::fs::read_to_string(path).expect("read the status");
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: Option<u64> = kib.and_then(|kib| kib.parse().ok());
+        kib.expect("resident memory in the status") << 10
+    }
+
     pub(super) async fn exited(&mut self) -> ExitStatus {
         let status = within(self.child.wait()).await;
         let Some(status) = status else {

@@ -231,10 +231,6 @@ impl HubListing {
     }
 }
 
-fn is_gguf(path: &str) -> bool {
-    is_gguf(path)
-}
-
 fn is_hex(text: &str) -> bool {
     text.bytes()
         .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
