@@ -96,7 +96,7 @@ impl LocalModels {
             LocalEmbedder::IfPulled => has_default_embedder(&models),
             LocalEmbedder::Off => false,
         };
-        let loader = Files::new(settings.clone(), models, past.clone());
+        let loader = Files::new(LocalSettings::clone(settings), models, past.clone());
         let this = Self::over(settings, Arc::new(loader), past);
         let at_start = this.models.iter().enumerate().filter(|(place, known)| {
             *place == MAIN || (known.kind == Kind::Embeds && loads_embedder)
