@@ -334,19 +334,19 @@ fn the_default_embedder_has_no_row_before_it_is_known_to_be_there() {
 #[test]
 fn local_models_are_checked_field_by_field() {
     let local = |lines: &str| refusal(&format!("[local]\n{lines}\n"));
-    insta::assert_snapshot!(local("sequences = 0"), @"");
-    insta::assert_snapshot!(local("cache = '0MiB'"), @"");
-    insta::assert_snapshot!(local("memory = 'much'"), @"");
-    insta::assert_snapshot!(local("memory = 0"), @"");
-    insta::assert_snapshot!(local("idle = '0s'"), @"");
-    insta::assert_snapshot!(local("name = 'g*'"), @"");
-    insta::assert_snapshot!(local("embedder = 7"), @"");
-    insta::assert_snapshot!(local("embedder = 'a b'"), @"");
-    insta::assert_snapshot!(local("embedder = 'gemma-3-270m'"), @"");
-    insta::assert_snapshot!(local("[[local.models]]\nname = 'x'"), @"");
-    insta::assert_snapshot!(local("[[local.models]]\nmodel = 'gemma-3-270m'"), @"");
-    insta::assert_snapshot!(local("[[local.models]]\nmodel = 'a'\n[[local.models]]\nmodel = './a.gguf'"), @"");
-    insta::assert_snapshot!(local("[[model]]\nname = 'x'\nupstream = 'local'\nrename = 'y'"), @"");
+    insta::assert_snapshot!(local("sequences = 0"), @"/skinflint.toml:2: `local.sequences`: invalid value: integer `0`, expected a nonzero usize");
+    insta::assert_snapshot!(local("cache = '0MiB'"), @"/skinflint.toml:2: `local.cache`: expected at least 1");
+    insta::assert_snapshot!(local("memory = 'much'"), @r#"/skinflint.toml:2: `local.memory`: invalid value: string "much", expected a size such as "32MiB" or a number of bytes"#);
+    insta::assert_snapshot!(local("memory = 0"), @"/skinflint.toml:2: `local.memory`: expected at least 1");
+    insta::assert_snapshot!(local("idle = '0s'"), @"/skinflint.toml:2: `local.idle`: expected more than 0s");
+    insta::assert_snapshot!(local("name = 'g*'"), @"/skinflint.toml:2: `local.name`: expected a name without `*`");
+    insta::assert_snapshot!(local("embedder = 7"), @"/skinflint.toml:2: `local.embedder`: expected the name or path of a model, or `false`");
+    insta::assert_snapshot!(local("embedder = 'a b'"), @"/skinflint.toml:2: `local.embedder`: expected a name of `skinflint models list`, a name of Hugging Face such as `org/name`, or a path that begins with `./`, `../` or `/`");
+    insta::assert_snapshot!(local("embedder = 'gemma-3-270m'"), @"/skinflint.toml:2: `local.embedder`: another local model is named `gemma-3-270m`");
+    insta::assert_snapshot!(local("[[local.models]]\nname = 'x'"), @"/skinflint.toml:2: `local.models[0]`: missing field `model`");
+    insta::assert_snapshot!(local("[[local.models]]\nmodel = 'gemma-3-270m'"), @"/skinflint.toml:2: `local.models[0].name`: another local model is named `gemma-3-270m`");
+    insta::assert_snapshot!(local("[[local.models]]\nmodel = 'a'\n[[local.models]]\nmodel = './a.gguf'"), @"/skinflint.toml:4: `local.models[1].name`: another local model is named `a`");
+    insta::assert_snapshot!(local("[[model]]\nname = 'x'\nupstream = 'local'\nrename = 'y'"), @"/skinflint.toml:5: `model[0].rename`: no local model named `y`, expected `gemma-3-270m` or `all-minilm-l6-v2`");
 }
 
 /// Loads a configuration whose folder `policies` has one tenant file.
