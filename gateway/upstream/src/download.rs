@@ -51,7 +51,7 @@ pub enum Transfer {
 /// Longer than the slowest hub takes to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A server that sends nothing for so long has forgotten us.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// Waits before the next tries of a file after failures that may pass.
 const WAITS: [Duration; 4] = [
     Duration::from_millis(250),
@@ -62,7 +62,7 @@ const WAITS: [Duration; 4] = [
 /// How many of them a question is worth, for whose answer somebody waits.
 const FEW: usize = 2;
 /// The longest wait that a server may ask for.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 /// A try that brings so many bytes has not failed in vain: the count of tries begins anew. A mebibyte, so that a server that dribbles is
 /// given up.
 const PROGRESS: u64 = 1 << 20;
