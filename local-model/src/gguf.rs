@@ -19,12 +19,6 @@ use crate::error::LoadFault;
 /// The header holds hundreds of thousands of short strings.
 const HEADER_BUFFER: usize = 1 << 20;
 
-/// Whether a file of this name or path is a GGUF file.
-pub(crate) fn is_gguf(name: &str) -> bool {
-    let end = Path::new(name).extension();
-    end.is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
-}
-
 /// An open GGUF file whose header is parsed and whose tensors all lie within the file.
 pub(crate) struct GgufFile {
     content: Content,

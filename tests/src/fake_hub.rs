@@ -1,6 +1,6 @@
 //! A model hub that answers like Hugging Face and misbehaves on demand. See [`FakeHub`].
 
-use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write, net::SocketAddr, sync::Arc};
 
 use parking_lot::Mutex;
 use serde_json::json;
@@ -233,10 +233,10 @@ fn is_large(path: &str) -> bool {
 }
 
 fn sha256(content: &[u8]) -> String {
-    let mut digits = String::new();
-    for byte in Sha256::digest(content) {
-        // Writing to a string does not fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
+    let digits = Sha256::digest(content);
+    digits.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

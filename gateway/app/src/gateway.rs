@@ -5,7 +5,7 @@ use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use skinflint_policies::{Config, FieldFault, Timeouts, Upstream};
+use skinflint_policies::{Config, FieldFault, Local, ModelTable, Timeouts, Upstream};
 use skinflint_upstream::{BuildError, InFlight, Provider};
 use tower::{Service, ServiceExt};
 
@@ -95,7 +95,7 @@ impl Gateway {
             limits,
             timeouts,
             upstreams,
-            models: mut table,
+            models: table,
             local,
             tenants,
             source,
@@ -124,9 +124,7 @@ impl Gateway {
         let (metrics, mut registry) = Metrics::new(in_flight);
         let policies = LivePolicies::new(tenants, prices, policies, metrics.clone());
         policies.watch(&drain);
-        if let Some(embedder) = default_embedder(&local, &folders.models) {
-            table.add_local(embedder);
-        }
+        let table = with_embedder(table, &local, &folders);
         let map = Arc::new(RouteMap::new(table, upstreams, &local));
         let local = LocalModels::start(&local, folders.models, &drain);
         registry.register_collector(Box::new(LocalMetrics::new(local.clone())));
@@ -160,11 +158,10 @@ impl Gateway {
             log,
             rungs,
         });
-        let health = listen.health.then(|| local.clone());
         Ok(Self {
             calls,
             admin,
-            service: Health::new(service, health),
+            service: Health::new(service, listen.health.then(|| local.clone())),
             pages,
             drain,
             admin_drain,
@@ -203,6 +200,14 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// The table of models, with the default embedder if it has been pulled.
+fn with_embedder(mut table: ModelTable, local: &Local, folders: &Folders) -> ModelTable {
+    if let Some(embedder) = default_embedder(local, &folders.models) {
+        table.add_local(embedder);
+    }
+    table
 }
 
 /// The providers, with what becomes of their answers when a client is gone.

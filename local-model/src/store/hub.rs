@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::known::KnownFile;
-use super::{HubName, Manifest, StoreError};
-use crate::gguf::is_gguf;
+use super::{HubName, Manifest, StoreError, is_gguf};
 
 /// The folder of all of them.
 pub(crate) const HUB: &str = "hub";

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::hub::{self, HUB, PART, Revision};
-use super::{HubName, StoreError, folder};
+use super::{HubName, StoreError, folder, is_gguf};
 use crate::catalog::{CATALOG, CatalogEntry, Purpose};
-use crate::gguf::is_gguf;
 use crate::pull::work_folder;
 
 /// A model that could be here, or something that lies in the models folder.

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
 use super::name::is_safe_path;
-use crate::gguf::is_gguf;
+use super::{StoreError, is_gguf};
 
 /// The name of the file, in the folder of the revision.
 pub(super) const FILE_NAME: &str = "skinflint.json";

@@ -15,7 +15,9 @@ use skinflint_local_model::{
     EncoderOptions, Engine, EngineFault, EngineOptions, EngineStats, Event, GenerateRequest,
     LoadError, Prompt, StoreError, Team, locate, locate_path,
 };
-use skinflint_policies::{DEFAULT_EMBEDDER, LocalEmbedder, LocalModel, LocalSettings, Weights};
+use skinflint_policies::{
+    ByteSize, DEFAULT_EMBEDDER, LocalEmbedder, LocalModel, LocalSettings, Weights,
+};
 use tokio::runtime::Handle;
 
 use super::{Loaded, pool::Loader};
@@ -92,7 +94,7 @@ impl Files {
     fn cache(&self) -> usize {
         self.settings
             .cache
-            .map_or(DEFAULT_CACHE_LIMIT_BYTES, |cache| cache.as_len())
+            .map_or(DEFAULT_CACHE_LIMIT_BYTES, ByteSize::as_len)
     }
 
     fn locate(&self, weights: &Weights) -> Result<PathBuf, StoreError> {

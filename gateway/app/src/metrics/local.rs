@@ -118,13 +118,13 @@ fn encode(all: &[ModelStats], encoder: &mut DescriptorEncoder<'_>) -> fmt::Resul
         ] {
             let model = name.to_string();
             let labels = CallLabels { model, outcome };
-            counter(&mut calls.encode_family(&labels)?, count)?;
+            counter(&mut calls.encode_family(&labels)?, &count)?;
         }
     }
     for (metric, help, read) in COUNTERS {
         let mut family = encoder.encode_descriptor(metric, help, None, MetricType::Counter)?;
         for (name, stats) in &engines {
-            counter(&mut family.encode_family(&labels(name))?, read(stats))?;
+            counter(&mut family.encode_family(&labels(name))?, &read(stats))?;
         }
     }
     for (metric, help, unit, read) in GAUGES {
@@ -148,7 +148,7 @@ fn encode_durations(
     let mut busy = encoder.encode_descriptor("local_busy", help, seconds, MetricType::Counter)?;
     for (name, stats) in engines {
         let value = stats.busy.as_secs_f64();
-        counter(&mut busy.encode_family(&labels(name))?, value)?;
+        counter(&mut busy.encode_family(&labels(name))?, &value)?;
     }
     let help = "How long it took to load a local model, the last time";
     let mut load = encoder.encode_descriptor("local_load", help, seconds, MetricType::Gauge)?;
@@ -179,9 +179,9 @@ fn labels(name: &Arc<str>) -> ModelLabels {
 
 fn counter<T: prometheus_client::encoding::EncodeCounterValue>(
     encoder: &mut MetricEncoder<'_>,
-    value: T,
+    value: &T,
 ) -> fmt::Result {
-    encoder.encode_counter::<NoLabelSet, T, f64>(&value, None)
+    encoder.encode_counter::<NoLabelSet, T, f64>(value, None)
 }
 
 /// Bounds and counts, with the bucket of all that is beyond the last bound, which the encoder knows by its bound.

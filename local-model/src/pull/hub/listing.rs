@@ -3,8 +3,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::gguf::is_gguf;
-use crate::store::{HubName, INDEX, NEEDED, is_safe_path};
+use crate::store::{HubName, INDEX, NEEDED, is_gguf, is_safe_path};
 
 /// A repository at a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,7 +33,9 @@ impl Fake {
 
     fn go_on(&self) {
         let held = std::mem::take(&mut *self.held.lock());
-        held.into_iter().for_each(|work| work());
+        for work in held {
+            work();
+        }
     }
 
     /// What happened since this was asked last.
@@ -201,7 +203,7 @@ async fn a_failure_is_told_at_once_until_it_is_time_to_try_again() {
     let broken = Missing::Failed("broken".to_owned());
     assert_eq!(pool.acquire(0).await.unwrap_err(), broken);
     fake.broken.store(false, Ordering::Relaxed);
-    tokio::time::sleep(RETRY - Duration::from_millis(10)).await;
+    tokio::time::sleep(RETRY.saturating_sub(Duration::from_millis(10))).await;
     assert_eq!(pool.acquire(0).await.unwrap_err(), broken);
     assert!(pool.has_failed(0));
     assert_eq!(fake.events(), "+0");
