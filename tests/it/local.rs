@@ -184,13 +184,13 @@ async fn each_local_model_has_its_name_and_its_own_fate() {
         let request = gateway.post(Api::Chat.path(), body.to_string());
         told(request.send().await.unwrap()).await
     };
-    assert_snapshot!(ask("other").await, @"");
-    assert_snapshot!(ask("large").await, @"");
-    assert_snapshot!(ask("alias").await, @"");
-    assert_snapshot!(ask("encoder").await, @"");
+    assert_snapshot!(ask("other").await, @r#"503 {"error":{"message":"The local model is not loaded; `skinflint models pull` fetches its weights.","type":"server_error","param":null,"code":"local_model_unavailable"}}"#);
+    assert_snapshot!(ask("large").await, @r#"503 {"error":{"message":"The local model `large` needs 1408 MiB, and `local.memory` leaves no room for it in 500 MiB.","type":"server_error","param":null,"code":"local_model_unavailable"}}"#);
+    assert_snapshot!(ask("alias").await, @r#"503 {"error":{"message":"The local model `large` needs 1408 MiB, and `local.memory` leaves no room for it in 500 MiB.","type":"server_error","param":null,"code":"local_model_unavailable"}}"#);
+    assert_snapshot!(ask("encoder").await, @r#"400 {"error":{"message":"The local model does not serve `/v1/chat/completions`.","type":"invalid_request_error","param":"model","code":"wrong_endpoint"}}"#);
     let embed = r#"{"model":"encoder","input":"a"}"#;
     let refused = gateway.post("/v1/embeddings", embed).send().await;
-    assert_snapshot!(told(refused.unwrap()).await, @"");
+    assert_snapshot!(told(refused.unwrap()).await, @r#"503 {"error":{"message":"The local model is not loaded; `skinflint models pull` fetches its weights.","type":"server_error","param":null,"code":"local_model_unavailable"}}"#);
     assert_eq!(gateway.metric("skinflint_local_loaded").await, Some(0.0));
     gateway.finish().await;
 }

@@ -247,6 +247,36 @@ mod tests {
         let page = crate::metrics::render(&registry).unwrap();
         let lines = page.lines().filter(|line| !line.starts_with('#'));
         let lines: Vec<_> = lines.collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        skinflint_local_loaded{model="small"} 1
+        skinflint_local_loaded{model="embedder"} 0
+        skinflint_local_calls_total{model="small",outcome="served"} 3
+        skinflint_local_calls_total{model="small",outcome="failed"} 0
+        skinflint_local_calls_total{model="small",outcome="expired"} 0
+        skinflint_local_calls_total{model="small",outcome="cancelled"} 0
+        skinflint_local_calls_total{model="small",outcome="refused"} 1
+        skinflint_local_prompt_tokens_total{model="small"} 20
+        skinflint_local_generated_tokens_total{model="small"} 30
+        skinflint_local_steps_total{model="small"} 12
+        skinflint_local_step_sequences_total{model="small"} 33
+        skinflint_local_waiting{model="small"} 2
+        skinflint_local_running{model="small"} 1
+        skinflint_local_cache_bytes{model="small"} 4096
+        skinflint_local_busy_seconds_total{model="small"} 1.5
+        skinflint_local_load_seconds{model="small"} 0.9
+        skinflint_local_ttft_seconds_sum{model="small"} 70.2
+        skinflint_local_ttft_seconds_count{model="small"} 3
+        skinflint_local_ttft_seconds_bucket{le="0.05",model="small"} 0
+        skinflint_local_ttft_seconds_bucket{le="0.1",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="0.25",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="0.5",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="1.0",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="2.5",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="5.0",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="10.0",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="30.0",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="60.0",model="small"} 2
+        skinflint_local_ttft_seconds_bucket{le="+Inf",model="small"} 3
+        "#);
     }
 }

@@ -143,6 +143,10 @@ mod tests {
         503 Service Unavailable [] Too many calls are waiting for the local model. 3
         503 Service Unavailable [stopping] The gateway is stopping; try again. 1
         503 Service Unavailable [stopping] The gateway is stopping; try again. 1
+        503 Service Unavailable [] Too many texts are waiting for the local model. 2
+        503 Service Unavailable [stopping] The gateway is stopping; try again. 1
+        500 Internal Server Error [] The gateway failed on this request; its log has the request id. 0
+        503 Service Unavailable [local_model_unavailable] The local model `big` needs 3 GiB, and `local.memory` leaves no room for it in 2 GiB. 10
         500 Internal Server Error [] The gateway failed on this request; its log has the request id. 0
         504 Gateway Timeout [local_model_timeout] The local model did not answer in time; a stream may take longer. 0
         ");
