@@ -17,8 +17,8 @@ pub(crate) struct Checksum {
 }
 
 impl Checksum {
-    /// The checksum of a file.
-    pub(crate) fn of_file(path: &Path) -> io::Result<String> {
+    /// The checksum of a file; `progress` is told how many bytes more have been read.
+    pub(crate) fn of_file(path: &Path, progress: &mut dyn FnMut(u64)) -> io::Result<String> {
         let mut file = File::open(path)?;
         let mut checksum = Self::default();
         let mut buffer = vec![0; BUFFER];
@@ -28,6 +28,7 @@ impl Checksum {
                 return Ok(checksum.finish());
             }
             checksum.update(&buffer[..read]);
+            progress(read as u64);
         }
     }
 

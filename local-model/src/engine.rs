@@ -21,7 +21,7 @@ use std::time::Duration;
 use skinflint_kernels::Team;
 use tokio::sync::{mpsc, oneshot};
 
-use answer::Answer;
+use answer::{Answer, Making};
 use clock::Clock;
 pub use generation::{Event, Finish, Generation, TokenLogprob, TokenUsage};
 use job::{Job, Work};
@@ -35,11 +35,13 @@ pub use stats::{EngineStats, Histogram, TTFT_BUCKETS};
 use crate::error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
 use crate::load::{Loaded, load};
 use crate::model::Model;
-use crate::request::{GenerateRequest, Prompt};
+use crate::reply::Reply;
+use crate::request::{GenerateRequest, Prompt, ToolChoice};
 use crate::sampler::Sampler;
 use crate::stop::StopFilter;
+use crate::structure::StructureFactory;
 use crate::template::Template;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{TokenId, Tokenizer};
 
 /// The most tokens that are generated for a call that names no number. Base models often do not
 /// come to an end by themselves, and at some 40 tokens per second on two cores this many take about
@@ -104,6 +106,7 @@ struct Shared {
     info: ModelInfo,
     tokenizer: Arc<Tokenizer>,
     template: Template,
+    structures: StructureFactory,
     model: Arc<dyn Model>,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
@@ -173,6 +176,7 @@ impl Engine {
         Ok(Self {
             shared: Arc::new(Shared {
                 info,
+                structures: structures(&tokenizer),
                 tokenizer,
                 template: loaded.template,
                 model,
@@ -218,9 +222,22 @@ impl Engine {
             .map(|stop| (stop.clone(), Finish::StopSequence(stop)))
             .chain(template_stops);
         let (events, receiver) = mpsc::unbounded_channel();
+        let (tools, tool_choice) = match &request.prompt {
+            Prompt::Chat(chat) => (chat.tools.as_slice(), &chat.tool_choice),
+            Prompt::Text(_) => (&[][..], &ToolChoice::None),
+        };
+        let syntax = self.shared.template.tool_syntax();
+        let structure =
+            self.shared
+                .structures
+                .build(&request.format, tools, tool_choice, syntax)?;
+        let may_call = !tools.is_empty() && *tool_choice != ToolChoice::None;
         let answer = Answer::new(
-            Sampler::new(&request.sampling),
-            StopFilter::new(stops, is_chat),
+            Making {
+                sampler: Sampler::new(&request.sampling, request.logprobs, structure),
+                filter: StopFilter::new(stops, is_chat),
+                reply: Reply::new(syntax, may_call),
+            },
             prompt_tokens,
             max_tokens,
             events,
@@ -251,7 +268,10 @@ impl Engine {
         Ok(scores?)
     }
 
-    fn place_scoring(&self, request: ScoreRequest) -> Result<(PendingScores, Ticket), GenerateError> {
+    fn place_scoring(
+        &self,
+        request: ScoreRequest,
+    ) -> Result<(PendingScores, Ticket), GenerateError> {
         let ScoreRequest {
             tokens,
             after,
@@ -339,6 +359,20 @@ impl Engine {
         let max_tokens = requested.unwrap_or_else(|| left.min(DEFAULT_MAX_TOKENS));
         Ok((prompt_tokens, max_tokens))
     }
+}
+
+/// What forms answers can be held to, by the tokens of the vocabulary.
+fn structures(tokenizer: &Arc<Tokenizer>) -> StructureFactory {
+    let ends = tokenizer.end_ids().to_vec();
+    let tokenizer = Arc::clone(tokenizer);
+    StructureFactory::new(
+        move || {
+            let tokenizer = Arc::clone(&tokenizer);
+            let ids = (0..).take(tokenizer.size());
+            ids.map(move |id: TokenId| (tokenizer.token_bytes(id), tokenizer.is_special(id)))
+        },
+        ends,
+    )
 }
 
 #[cfg(test)]

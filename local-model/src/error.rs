@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use crate::tokenizer::encoder::EncodeError;
+use crate::tokenizer::encoder::EncodeError;
 
 /// A model file that cannot be served.
 #[derive(Debug, Error)]
@@ -226,6 +226,9 @@ pub enum GenerateError {
         /// Tokens of the vocabulary.
         size: usize,
     },
+    /// The form that the answer must have cannot be enforced.
+    #[error(transparent)]
+    Structure(#[from] StructureError),
 }
 
 /// Why a text was not scored.
@@ -255,6 +258,9 @@ pub enum EngineFault {
     /// The call's deadline passed before it was served to its end.
     #[error("the call's deadline passed before its end")]
     DeadlineExceeded,
+    /// The answer could not be kept to its form.
+    #[error(transparent)]
+    Structure(#[from] StructureFault),
 }
 
 /// Texts that an encoder does not answer.
@@ -273,4 +279,74 @@ pub enum EncodeFault {
     /// The computation failed.
     #[error(transparent)]
     Engine(EngineFault),
+}
+
+/// A form of the answer that cannot be enforced: a mistake of the caller, but for
+/// [`Self::Vocabulary`] and [`Self::Other`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StructureError {
+    /// The format's schema cannot be satisfied, or uses what is not supported.
+    #[error(
+        "the format's schema cannot be enforced (at {}): {reason}",
+        place(path)
+    )]
+    Schema {
+        /// A JSON pointer to the part at fault; empty for the whole.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The schema of a tool's arguments cannot be satisfied, or uses what is not supported.
+    #[error(
+        "the parameters of the tool {name:?} cannot be enforced (at {}): {reason}",
+        place(path)
+    )]
+    Tool {
+        /// The tool.
+        name: String,
+        /// A JSON pointer to the part at fault; empty for the whole.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The regular expression is none, matches nothing, or uses what is not supported.
+    #[error("the format's regular expression cannot be enforced: {reason}")]
+    Regex {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A tool must be called, and there is none.
+    #[error("a tool must be called, but the call gives none")]
+    NoTools,
+    /// A tool must be called that is not there.
+    #[error("the tool {name:?} must be called, but the call does not give it")]
+    UnknownTool {
+        /// The tool.
+        name: String,
+    },
+    /// The model's vocabulary does not allow for forms.
+    #[error("the model cannot be held to a form: {reason}")]
+    Vocabulary {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The parts are right, but not together: most likely they are too large.
+    #[error("the form of the answer cannot be enforced: {reason}")]
+    Other {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+fn place(path: &str) -> &str {
+    if path.is_empty() { "its root" } else { path }
+}
+
+/// A form that could not be enforced to the end of an answer: it is more complex than the engine
+/// takes on for one token.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the answer could not be kept to its form: {reason}")]
+pub struct StructureFault {
+    pub(crate) reason: String,
 }

@@ -31,7 +31,8 @@ const NORMAL: &[&str] = &[
 ];
 
 /// Pieces that are cut out of the text first.
-const USER_DEFINED: &[&str] = &["\n", "\n\n", "\n\n\n", "  ", "   ", "<b>", "</b>", "\t"];
+pub(crate) const USER_DEFINED: &[&str] =
+    &["\n", "\n\n", "\n\n\n", "  ", "   ", "<b>", "</b>", "\t"];
 
 /// What to write into the file.
 pub(crate) struct Fixture {
@@ -133,6 +134,15 @@ impl Fixture {
                 unreachable!("{key} is an array")
             };
             array.extend(values);
+        }
+    }
+
+    /// Makes the last piece one of another kind.
+    pub(crate) fn set_last_type(&mut self, number: i32) {
+        for (key, value) in &mut self.metadata {
+            if let ("tokenizer.ggml.token_type", Value::Array(types)) = (key.as_str(), value) {
+                *types.last_mut().unwrap() = Value::I32(number);
+            }
         }
     }
 

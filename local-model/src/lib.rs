@@ -21,28 +21,38 @@ mod gguf;
 mod load;
 mod model;
 mod pull;
+mod reply;
 mod request;
 pub mod sampler;
 mod stop;
 mod store;
+mod structure;
 mod template;
 mod tokenizer;
 mod tool_syntax;
 
-pub use catalog::{CATALOG, CatalogEntry, Package};
+pub use catalog::{CATALOG, CatalogEntry, CatalogFile, Layout, Package, Part, Purpose};
 pub use encoding::{
     Classified, ClassifiedToken, DEFAULT_MAX_TEXTS, DEFAULT_MEMO_BYTES, Embedder, Embeddings,
     EncoderOptions, TokenClassifier,
 };
 pub use engine::{
     DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, DEFAULT_MAX_TOKENS, Engine, EngineOptions,
-    EngineStats, Event, Finish, Generation, Histogram, ModelInfo, Prefix, ScoreRequest, Scores, TTFT_BUCKETS,
-    TokenLogprob, TokenUsage,
+    EngineStats, Event, Finish, Generation, Histogram, ModelInfo, Prefix, ScoreRequest, Scores,
+    TTFT_BUCKETS, TokenLogprob, TokenUsage,
 };
-pub use error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
+pub use error::{
+    EncodeFault, EngineFault, GenerateError, LoadError, LoadFault, ScoreError, StructureError,
+    StructureFault,
+};
+pub use pull::hub::{HubFile, HubListing, HubPull, ListingError, Wanted};
 pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,
 };
 pub use skinflint_kernels::Team;
-pub use store::{StoreError, locate, verify};
+pub use store::{
+    HubName, HubNameError, KnownFile, Listed, Manifest, ManifestFile, NoRoom, RemoveError, Removed,
+    State, StoreError, ensure_room, inventory, is_path, known_files, locate, locate_path, remove,
+};
+pub use tokenizer::encoder::EncodeError;

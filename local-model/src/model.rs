@@ -20,9 +20,6 @@ pub(crate) trait Model: Send + Sync {
     /// Positions that the weights were trained for.
     fn context_length(&self) -> u32;
 
-    /// Tokens that the model knows: the columns of logits.
-    fn vocabulary(&self) -> usize;
-
     /// An empty cache.
     fn cache(&self) -> KvCache;
 

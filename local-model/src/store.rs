@@ -1,115 +1,115 @@
-//! The folder of fetched models.
+//! The models folder: what lies where, and whether it is whole.
+//!
+//! Models of the catalogue lie at its top: a file, or a folder of the model's name. Those of
+//! Hugging Face lie in `hub/ORG--NAME/COMMIT/`, beside a [`Manifest`] that is written when all
+//! files are there. What is still being fetched ends in `.part`, or lies in `.pull-NAME`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
+use crate::catalog::{CatalogEntry, Layout};
 
-use crate::catalog::CatalogEntry;
-use crate::checksum::Checksum;
+mod error;
+mod folder;
+mod hub;
+mod inventory;
+mod known;
+mod manifest;
+mod name;
+mod remove;
+mod room;
 
-/// A model that is not there, or not what it should be.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// A model of the catalogue that has not been fetched.
-    #[error("model {name:?} is not in {}; fetch it with `skinflint models pull {name}`", dir.display())]
-    NotPulled {
-        /// The model's name.
-        name: String,
-        /// The folder that was looked in.
-        dir: PathBuf,
-    },
-    /// Neither a name in the catalogue nor a file.
-    #[error("{name:?} is neither a known model nor a file")]
-    Unknown {
-        /// What was asked for.
-        name: String,
-    },
-    /// The file has another size than the catalogue says.
-    #[error("{} has {actual} bytes, expected {expected}: remove it and fetch it again", path.display())]
-    WrongSize {
-        /// The file.
-        path: PathBuf,
-        /// Bytes that it should have.
-        expected: u64,
-        /// Bytes that it has.
-        actual: u64,
-    },
-    /// The file has another checksum than the catalogue says.
-    #[error("{} has SHA-256 {actual}, expected {expected}: remove it and fetch it again", path.display())]
-    WrongChecksum {
-        /// The file.
-        path: PathBuf,
-        /// The checksum that it should have.
-        expected: &'static str,
-        /// The checksum that it has.
-        actual: String,
-    },
-    /// The file cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
+pub use error::StoreError;
+pub use inventory::{Listed, State, inventory};
+pub use known::{KnownFile, known_files};
+pub use manifest::{Manifest, ManifestFile};
+pub use name::{HubName, HubNameError};
+pub use remove::{RemoveError, Removed, remove};
+pub use room::{NoRoom, ensure_room};
 
-/// The file of a model: of the catalogue, by name, if it has been fetched into `dir` (checked by
-/// size alone, which is quick: [`verify`] hashes); else `name_or_path` is a path.
+pub(crate) use folder::{INDEX, NEEDED};
+pub(crate) use hub::{PART, repository_folder};
+pub(crate) use inventory::size_of;
+pub(crate) use name::is_safe_path;
+
+/// The weights of a model, checked by size alone, which is quick ([`KnownFile::verify`] hashes):
+///
+/// - of the catalogue, by name, if it has been fetched into the models folder `dir`;
+/// - of Hugging Face, as `org/name`, `org/name@revision` or `org/name:file.gguf`, likewise;
+/// - else what lies at that path, as [`locate_path`].
+///
+/// Gives a GGUF file, or a folder with safetensors.
 pub fn locate(name_or_path: &str, dir: &Path) -> Result<PathBuf, StoreError> {
     if let Some(entry) = CatalogEntry::named(name_or_path) {
         return entry.locate_in(dir);
     }
-    let path = PathBuf::from(name_or_path);
-    if path.is_file() {
-        return Ok(path);
+    if is_path(name_or_path) {
+        return locate_path(Path::new(name_or_path));
     }
-    Err(StoreError::Unknown {
-        name: name_or_path.to_owned(),
-    })
+    let Ok(name) = HubName::parse(name_or_path) else {
+        return locate_path(Path::new(name_or_path));
+    };
+    match hub::locate(&name, dir) {
+        // A folder of that name below the current one, which nobody has called `./…`.
+        Err(StoreError::NotPulled { .. }) if Path::new(name_or_path).is_dir() => {
+            locate_path(Path::new(name_or_path))
+        }
+        located => located,
+    }
 }
 
-/// As [`locate`] for a model of the catalogue, but reads the file and compares its checksum. Takes
-/// about a second per gigabyte where the processor has SHA instructions.
-pub fn verify(entry: &CatalogEntry, dir: &Path) -> Result<PathBuf, StoreError> {
-    let path = entry.locate_in(dir)?;
-    let actual = Checksum::of_file(&path).map_err(|source| StoreError::Read {
-        path: path.clone(),
-        source,
-    })?;
-    if actual != entry.sha256 {
-        return Err(StoreError::WrongChecksum {
-            path,
-            expected: entry.sha256,
-            actual,
-        });
+/// The weights at a path: a file, or a folder with everything that a safetensors model needs.
+pub fn locate_path(path: &Path) -> Result<PathBuf, StoreError> {
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder::check(path)?,
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StoreError::Unknown {
+                name: path.display().to_string(),
+            });
+        }
+        Err(source) => {
+            return Err(StoreError::Read {
+                path: path.to_path_buf(),
+                source,
+            });
+        }
     }
-    Ok(path)
+    Ok(path.to_path_buf())
+}
+
+/// Whether a text is written as a path and is not the name of a model: it begins with `/`, `./` or
+/// `../`, or names a GGUF file.
+pub fn is_path(text: &str) -> bool {
+    let begins = ["/", "./", "../"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    let gguf = Path::new(text)
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    // `org/name:file.gguf` names a file of a repository.
+    begins || matches!(text, "." | "..") || (gguf && !text.contains(':'))
 }
 
 impl CatalogEntry {
-    /// Where this model lies in `dir`, fetched or not.
-    pub fn path_in(&self, dir: &Path) -> PathBuf {
-        dir.join(self.file_name)
-    }
-
     pub(crate) fn locate_in(&self, dir: &Path) -> Result<PathBuf, StoreError> {
         let path = self.path_in(dir);
-        match path.metadata() {
-            Ok(metadata) if metadata.len() == self.bytes => Ok(path),
-            Ok(metadata) => Err(StoreError::WrongSize {
-                path,
-                expected: self.bytes,
-                actual: metadata.len(),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::NotPulled {
+        let absent = match self.layout {
+            Layout::File => path.symlink_metadata(),
+            Layout::Folder => path.read_dir().map_or_else(Err, |_| path.metadata()),
+        };
+        if absent.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Err(StoreError::NotPulled {
                 name: self.name.to_owned(),
                 dir: dir.to_path_buf(),
-            }),
-            Err(source) => Err(StoreError::Read { path, source }),
+            });
         }
+        for file in known::of_catalogue(self, dir) {
+            file.check_size()?;
+        }
+        Ok(path)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,7 @@ pub(crate) struct Tokenizer {
 
 #[derive(Debug)]
 enum Model {
-    SentencePiece(SentencePiece),
+    SentencePiece(Box<SentencePiece>),
     Library(Box<Library>),
 }
 
@@ -82,7 +82,7 @@ impl Tokenizer {
             "llama" => {
                 let model = SentencePiece::load(gguf)?;
                 let specials = model.specials();
-                (Model::SentencePiece(model), specials, true)
+                (Model::SentencePiece(Box::new(model)), specials, true)
             }
             "gpt2" => {
                 let loaded = ByteLevelBpe::load(gguf)?;
@@ -219,11 +219,22 @@ impl Tokenizer {
         self.spellings.id_of(text)
     }
 
-    /// How a token is written in the vocabulary, special ones too; `None` where that is no text.
-    pub(crate) fn text(&self, token: TokenId) -> Option<String> {
+    /// How a special token is written; `None` for a token of text.
+    pub(crate) fn special_text(&self, token: TokenId) -> Option<&str> {
+        if !self.is_special(token) {
+            return None;
+        }
         match &self.model {
-            Model::SentencePiece(model) => Some(model.vocabulary.piece(token).to_owned()),
-            Model::Library(model) => String::from_utf8(model.table.bytes(token).to_vec()).ok(),
+            Model::SentencePiece(model) => Some(model.vocabulary.piece(token)),
+            Model::Library(model) => std::str::from_utf8(model.table.bytes(token)).ok(),
+        }
+    }
+
+    /// How a token is written, special or not; `None` where it is no whole characters.
+    fn text(&self, token: TokenId) -> Option<String> {
+        match self.special_text(token) {
+            Some(text) => Some(text.to_owned()),
+            None => String::from_utf8(self.token_bytes(token)).ok(),
         }
     }
 

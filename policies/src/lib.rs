@@ -3,6 +3,7 @@
 mod config;
 mod file;
 mod folder;
+mod hub;
 mod key;
 mod name;
 mod pattern;
@@ -21,6 +22,7 @@ pub use config::{
 };
 pub use file::{FileError, Invalid};
 pub use folder::{EditError, PolicyFolder};
+pub use hub::ModelHub;
 pub use key::{KeyError, KeyHash, KeyId, VirtualKey};
 pub use pattern::ModelPattern;
 pub use prices::{PriceSource, PriceTable, Prices, UnknownPrice, provider_of_host};

@@ -478,3 +478,34 @@ async fn an_address_that_is_taken() {
     assert!(second.stderr.contains("in use"), "{}", second.stderr);
     gateway.finish().await;
 }
+
+#[tokio::test]
+async fn local_models_are_names_or_paths() {
+    let configs = [
+        "[local]\nmodel = \"org/name\"\n",
+        "[local]\nmodel = \"org/name@v1:q4.gguf\"\n",
+        "[local]\nmodel = \"./models/own\"\n",
+        "[local]\nmodel = \"models/own.gguf\"\n",
+        "[local]\nmodel = \"models/of/mine\"\n",
+        "[local]\nmodel = \"org/name@\"\n",
+        "[local]\nmodel = \"name:q4.gguf\"\n",
+        "[local]\nmodel = \"\"\n",
+    ];
+    let mut all = String::new();
+    for config in configs {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("skinflint.toml"), config).unwrap();
+        let checked = Command::run(directory.path(), &["check"]).await;
+        let lines = checked.stdout.lines().chain(checked.stderr.lines());
+        let told = lines.filter(|line| line.starts_with("local") || line.starts_with("error"));
+        let told: Vec<_> = told.collect();
+        writeln!(
+            all,
+            "{}  {}",
+            config.trim_end().replace('\n', " "),
+            told.join("; ")
+        )
+        .unwrap();
+    }
+    assert_snapshot!(all, @"");
+}

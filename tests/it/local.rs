@@ -1,6 +1,7 @@
 //! The model in the process, as far as a gateway without its weights goes. What it says is tested with the SDKs.
 
 use insta::assert_snapshot;
+use serde_json::json;
 use skinflint_tests::{FakeProvider, Gateway};
 
 use crate::{
@@ -30,6 +31,63 @@ async fn weights_that_are_not_there_are_told_and_stop_nobody_else() {
     let other = gateway.post("/v1/messages", Api::Messages.text(false));
     assert_eq!(other.send().await.unwrap().status(), 200);
     assert_eq!(provider.exchanges().len(), 1);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn what_it_cannot_do_is_told_by_place_even_without_weights() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::builder(&provider)
+        .field("local", "enabled", "true")
+        .arguments(&["--models", "no-such-folder"])
+        .start()
+        .await;
+    let mut answers = Vec::new();
+    for (api, member, value) in [
+        (Api::Chat, "n", json!(2)),
+        (Api::Chat, "top_logprobs", json!(3)),
+        (Api::Chat, "tool_choice", json!("required")),
+        (
+            Api::Chat,
+            "response_format",
+            json!({ "type": "json_schema", "json_schema": { "name": "n" } }),
+        ),
+        (
+            Api::Responses,
+            "tools",
+            json!([{ "type": "function", "name": "f", "parameters": 7 }]),
+        ),
+        (
+            Api::Responses,
+            "tool_choice",
+            json!({ "type": "web_search" }),
+        ),
+        (
+            Api::Messages,
+            "tool_choice",
+            json!({ "type": "tool", "name": "f" }),
+        ),
+        (
+            Api::Messages,
+            "output_config",
+            json!({ "format": { "type": "json_schema" } }),
+        ),
+    ] {
+        let mut body = api.body(false);
+        body["model"] = "gemma-3-270m".into();
+        body[member] = value;
+        let response = gateway.post(api.path(), body.to_string()).send().await;
+        let told = told(response.unwrap()).await;
+        let (status, told) = told.split_once(' ').unwrap();
+        let told: serde_json::Value = serde_json::from_str(told).unwrap();
+        let (message, param) = (&told["error"]["message"], &told["error"]["param"]);
+        answers.push(format!("{status} {message} {param}"));
+    }
+    assert_snapshot!(answers.join("\n"), @"");
+    let embedding = r#"{"model":"gemma-3-270m","input":"a"}"#;
+    let refused = gateway.post("/v1/embeddings", embedding).send().await;
+    assert_snapshot!(told(refused.unwrap()).await, @"");
+    assert_eq!(provider.exchanges().len(), 0);
     gateway.finish().await;
 }
 

@@ -46,6 +46,8 @@ mod limits;
 #[cfg(test)]
 mod local;
 #[cfg(test)]
+mod models;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
 mod prices;

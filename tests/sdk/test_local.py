@@ -1,11 +1,37 @@
 """The model in the process, with both official packages. A base model of 270M: that it answers is tested, not what."""
 
+import json
+from typing import Literal
+
 import anthropic
 import openai
 import pytest
+from pydantic import BaseModel
 
 MODEL = "gemma-3-270m"
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
+WEATHER = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "enum": ["Paris", "Bern"]}, "days": {"type": "integer", "enum": [1, 2, 3]}},
+    "required": ["city", "days"],
+    "additionalProperties": False,
+}
+CHAT_TOOL = {"type": "function", "function": {"name": "weather", "description": "Tells it", "parameters": WEATHER}}
+RESPONSES_TOOL = {"type": "function", "name": "weather", "description": "Tells it", "parameters": WEATHER, "strict": True}
+MESSAGES_TOOL = {"name": "weather", "description": "Tells it", "input_schema": WEATHER}
+
+
+class City(BaseModel):
+    # Choices only: a base model need not come to the end of a free text.
+    name: Literal["Paris", "Bern"]
+    is_capital: bool
+
+
+def check_arguments(arguments):
+    """What a grammar of the tool's schema lets through."""
+    assert arguments["city"] in ("Paris", "Bern")
+    assert arguments["days"] in (1, 2, 3)
+    assert set(arguments) == {"city", "days"}
 
 
 @pytest.fixture
@@ -73,6 +99,175 @@ def test_messages(anthropic_client):
     assert text == whole.content[0].text
     assert final.usage.output_tokens == whole.usage.output_tokens
     assert final.usage.input_tokens == whole.usage.input_tokens > 5
+
+
+def test_chat_calls_the_tool_that_it_must(openai_client):
+    options = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "How is the weather in Bern for two days?"}],
+        "tools": [CHAT_TOOL],
+        "tool_choice": {"type": "function", "function": {"name": "weather"}},
+        "parallel_tool_calls": False,
+        "max_completion_tokens": 64,
+        "temperature": 0,
+    }
+    whole = openai_client.chat.completions.create(**options).choices[0]
+    assert whole.finish_reason == "tool_calls"
+    [call] = whole.message.tool_calls
+    assert call.function.name == "weather"
+    check_arguments(json.loads(call.function.arguments))
+    with openai_client.chat.completions.stream(**options) as stream:
+        kinds = [event.type for event in stream]
+        streamed = stream.get_final_completion().choices[0]
+    assert kinds.count("tool_calls.function.arguments.done") == 1
+    assert streamed.finish_reason == "tool_calls"
+    assert streamed.message.tool_calls[0].function.arguments == call.function.arguments
+    result = {"role": "tool", "tool_call_id": call.id, "content": "sunny"}
+    messages = [*options["messages"], whole.message.model_dump(exclude_none=True), result]
+    after = openai_client.chat.completions.create(**options | {"messages": messages, "tool_choice": "none"}).choices[0]
+    assert not after.message.tool_calls
+    assert after.finish_reason in ("stop", "length")
+
+
+def test_responses_call_the_tool_that_they_must(openai_client):
+    options = {
+        "model": MODEL,
+        "input": "How is the weather in Bern for two days?",
+        "tools": [RESPONSES_TOOL],
+        "tool_choice": "required",
+        "parallel_tool_calls": False,
+        "max_output_tokens": 64,
+        "temperature": 0,
+    }
+    whole = openai_client.responses.create(**options)
+    [call] = [item for item in whole.output if item.type == "function_call"]
+    assert (whole.status, call.status, call.name) == ("completed", "completed", "weather")
+    assert whole.tool_choice == "required"
+    assert whole.tools[0].name == "weather"
+    check_arguments(json.loads(call.arguments))
+    with openai_client.responses.stream(**options) as stream:
+        events = list(stream)
+        final = stream.get_final_response()
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    said = [event.delta for event in events if event.type == "response.function_call_arguments.delta"]
+    assert "".join(said) == call.arguments == final.output[-1].arguments
+
+
+def test_messages_call_the_tool_that_they_must(anthropic_client):
+    options = {
+        "model": MODEL,
+        "max_tokens": 64,
+        "messages": [{"role": "user", "content": "How is the weather in Bern for two days?"}],
+        "tools": [MESSAGES_TOOL],
+        "tool_choice": {"type": "tool", "name": "weather", "disable_parallel_tool_use": True},
+        "extra_body": {"temperature": 0},
+    }
+    whole = anthropic_client.messages.create(**options)
+    assert whole.stop_reason == "tool_use"
+    [call] = [block for block in whole.content if block.type == "tool_use"]
+    assert call.name == "weather"
+    assert call.id.startswith("toolu_")
+    check_arguments(call.input)
+    with anthropic_client.messages.stream(**options) as stream:
+        final = stream.get_final_message()
+    assert final.stop_reason == "tool_use"
+    assert final.content[-1].input == call.input
+
+
+def test_answers_follow_a_schema(openai_client, anthropic_client):
+    chat = openai_client.chat.completions.parse(
+        model=MODEL, messages=QUESTION, response_format=City, max_completion_tokens=200, temperature=0
+    )
+    assert chat.choices[0].message.parsed.name in ("Paris", "Bern")
+    response = openai_client.responses.parse(
+        model=MODEL, input=QUESTION, text_format=City, max_output_tokens=200, temperature=0
+    )
+    assert response.output_parsed.name in ("Paris", "Bern")
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"enum": ["Paris", "Bern"]}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    message = anthropic_client.messages.create(
+        model=MODEL,
+        max_tokens=200,
+        messages=QUESTION,
+        output_config={"format": {"type": "json_schema", "schema": schema}},
+    )
+    assert json.loads(message.content[0].text)["answer"] in ("Paris", "Bern")
+
+
+def test_answers_are_json(openai_client):
+    answer = openai_client.chat.completions.create(
+        model=MODEL,
+        messages=[{"role": "user", "content": "Describe Paris as JSON."}],
+        response_format={"type": "json_object"},
+        max_completion_tokens=400,
+        temperature=0,
+    ).choices[0]
+    # An object may be longer than the limit; one that ends is whole.
+    if answer.finish_reason == "stop":
+        assert isinstance(json.loads(answer.message.content), dict)
+
+
+def test_an_impossible_schema_is_an_error(openai_client):
+    schema = {"type": "object", "properties": {"a": {"type": "no-such-type"}}, "required": ["a"]}
+    with pytest.raises(openai.BadRequestError):
+        openai_client.chat.completions.create(
+            model=MODEL,
+            messages=QUESTION,
+            response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": schema}},
+        )
+
+
+def test_log_probabilities(openai_client):
+    options = {
+        "model": MODEL,
+        "messages": QUESTION,
+        "max_completion_tokens": 8,
+        "temperature": 0,
+        "logprobs": True,
+        "top_logprobs": 3,
+    }
+    whole = openai_client.chat.completions.create(**options).choices[0]
+    tokens = whole.logprobs.content
+    assert tokens
+    for token in tokens:
+        assert token.logprob <= 0
+        assert len(token.top_logprobs) == 3
+        likelihoods = [top.logprob for top in token.top_logprobs]
+        assert likelihoods == sorted(likelihoods, reverse=True)
+    said = b"".join(bytes(token.bytes) for token in tokens).decode(errors="ignore")
+    assert whole.message.content.strip() in said
+    stream = openai_client.chat.completions.create(**options, stream=True)
+    choices = [chunk.choices[0] for chunk in stream if chunk.choices]
+    streamed = [token.token for choice in choices if choice.logprobs for token in choice.logprobs.content]
+    assert streamed == [token.token for token in tokens]
+    response = openai_client.responses.create(
+        model=MODEL,
+        input=QUESTION,
+        max_output_tokens=16,
+        temperature=0,
+        top_logprobs=2,
+        include=["message.output_text.logprobs"],
+    )
+    told = response.output[0].content[0].logprobs
+    assert told
+    assert all(len(token.top_logprobs) == 2 for token in told)
+
+
+def test_tools_of_the_provider_are_refused(openai_client, anthropic_client):
+    with pytest.raises(openai.BadRequestError) as caught:
+        openai_client.responses.create(model=MODEL, input=QUESTION, tools=[{"type": "web_search"}])
+    assert caught.value.param == "tools[0]"
+    with pytest.raises(anthropic.BadRequestError):
+        anthropic_client.messages.create(
+            model=MODEL,
+            max_tokens=8,
+            messages=QUESTION,
+            tools=[{"type": "web_search_20250305", "name": "web_search"}],
+        )
 
 
 def test_what_does_not_fit_is_an_error(openai_client, anthropic_client):

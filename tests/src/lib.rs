@@ -9,6 +9,7 @@
 
 pub use crate::{
     chaos_proxy::{ChaosProxy, Direction, Mode},
+    fake_hub::{FakeHub, HubFault, HubRequest, Origin},
     fake_provider::{
         AgentScenario, Answer, BadBillLine, BillLine, Cut, CutAt, Encoding, End, Ending, Exchange,
         FakeProvider, Gate, Payload, Script, Thinking, ToolCall, Usage, UsageShape,
@@ -25,6 +26,7 @@ pub mod soak;
 pub mod sse;
 
 mod chaos_proxy;
+mod fake_hub;
 mod fake_provider;
 mod figure;
 mod gateway;

@@ -7,7 +7,9 @@ use skinflint_ledger::LedgerError;
 use skinflint_local_model::{EngineFault, GenerateError};
 use skinflint_money::MoneyOverflow;
 use skinflint_policies::TenantId;
-use skinflint_protocol::{EditError, Endpoint, TapError, Unsupported, ViewError};
+use skinflint_protocol::{
+    ConversationError, EditError, Endpoint, TapError, Unsupported, ViewError,
+};
 use skinflint_upstream::{BodyError, SendError};
 
 /// Any refusal or failure of a call.
@@ -255,9 +257,21 @@ pub(crate) enum LocalError {
     /// The engine failed on the call.
     #[error(transparent)]
     Fault(#[from] EngineFault),
+    /// An answer in one piece took too long.
+    #[error("the local model did not answer within {0:?}")]
+    TooLate(Duration),
     /// The gateway is stopping and can wait no longer.
     #[error("the gateway is stopping")]
     Stopping,
+}
+
+impl From<ConversationError> for CallError {
+    fn from(error: ConversationError) -> Self {
+        match error {
+            ConversationError::Unsupported(unsupported) => LocalError::from(unsupported).into(),
+            ConversationError::View(view) => view.into(),
+        }
+    }
 }
 
 // === impl CallError ===

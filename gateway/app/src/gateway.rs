@@ -20,7 +20,7 @@ use crate::{
     metrics::Metrics,
     policy::LivePolicies,
     relay::{LeftBehind, Relay},
-    rungs::{LocalRung, ModelList, Origin, Rungs, UpstreamRung},
+    rungs::{Embedder, LocalRung, ModelList, Origin, Rungs, UpstreamRung},
     serve::Listener,
     stack::{CallService, Parts, stack},
     tls,
@@ -138,8 +138,10 @@ impl Gateway {
         .await?;
         drain.spawn(accounting.clone().upkeep());
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
+        // The engine makes no embeddings.
+        let embedder: Option<Arc<dyn Embedder>> = None;
         let rungs = Rungs::new(
-            LocalRung::new(local.clone(), relay.clone()),
+            LocalRung::new(local.clone(), embedder, relay.clone()),
             UpstreamRung::new(origins, relay),
             ModelList::new(&map.models, &map.upstreams),
         );

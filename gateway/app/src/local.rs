@@ -10,7 +10,7 @@ use std::{
 
 use skinflint_local_model::{
     DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, Engine, EngineOptions, LoadError, Prompt,
-    StoreError, Team, locate,
+    StoreError, Team, locate, locate_path,
 };
 use skinflint_policies::{Local, LocalModel, Weights};
 use skinflint_tokens::{Encoding, TextTokenizer};
@@ -148,8 +148,8 @@ impl TextTokenizer for OwnTokenizer {
 
 fn load(model: &LocalModel, models: &Path) -> Result<Engine, StartError> {
     let path = match &model.weights {
-        Weights::Catalogue(name) => locate(name, models)?,
-        Weights::File(path) => path.clone(),
+        Weights::Named(name) => locate(name, models)?,
+        Weights::Path(path) => locate_path(path)?,
     };
     let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let team = Team::new(model.threads.unwrap_or(cores)).map_err(StartError::Team)?;

@@ -26,6 +26,8 @@ use crate::{
 pub(crate) struct Relay {
     /// Silence in a stream after which a ping is sent.
     pub keep_alive: Duration,
+    /// How long an answer in one piece may take that is made here.
+    pub first_byte: Duration,
     /// Cancelled when the gateway can wait no longer for running streams.
     pub deadline: CancellationToken,
     /// Whether a stream says what it cost, in a comment before its last event.
@@ -54,6 +56,7 @@ impl Relay {
     ) -> Self {
         Self {
             keep_alive: timeouts.keep_alive,
+            first_byte: timeouts.first_byte,
             deadline,
             cost_comments,
         }

@@ -2,18 +2,18 @@
 //!
 //! A client is told what it can act on. What lies behind a failure of ours or of a provider's goes into the receipt, not into the body.
 
+mod local;
 mod money;
 
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use skinflint_local_model::GenerateError;
 use skinflint_protocol::{Dialect, ErrorBody, ErrorKind, ViewError};
 use skinflint_upstream::{BodyError, SendError};
 
 use crate::{
     body::{Body, full},
-    error::{AccessError, CallError, LocalError, ReadError, RouteError, UpstreamFault},
+    error::{AccessError, CallError, ReadError, RouteError, UpstreamFault},
     receipt::RequestId,
 };
 
@@ -36,8 +36,6 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-skinflint-r
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Overload passes within moments.
 const OVERLOAD_RETRY_SECONDS: u64 = 1;
-/// Loading a model takes seconds; its weights may have to be fetched first.
-const UNAVAILABLE_RETRY_SECONDS: u64 = 10;
 
 /// The response that stands for an error.
 pub(crate) fn respond(error: &CallError, dialect: Dialect, id: RequestId) -> Response<Body> {
@@ -116,7 +114,7 @@ pub(crate) fn tell(error: &CallError) -> Told {
         .code("rate_limit_exceeded")
         .retry_after(whole_seconds(limited.retry_after)),
         CallError::Upstream { name, fault } => tell_upstream(name, fault),
-        CallError::Local(local) => tell_local(local),
+        CallError::Local(local) => local::tell(local),
         CallError::Edit(_) => internal(),
     }
 }
@@ -268,59 +266,6 @@ fn tell_upstream(name: &str, fault: &UpstreamFault) -> Told {
         UpstreamFault::Stopping => return stopping(),
     };
     Told::new(status, kind, format!("The upstream `{name}` {what}.")).code(fault.label())
-}
-
-fn tell_local(error: &LocalError) -> Told {
-    match error {
-        LocalError::Unsupported(unsupported) => Told::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            // The text begins with the place in the request, as the request spells it.
-            format!("{unsupported}."),
-        )
-        .param(Some(&unsupported.path))
-        .code("unsupported_by_local_model"),
-        LocalError::Endpoint(endpoint) => Told::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            format!("The local model does not serve `{}`.", endpoint.path()),
-        )
-        .param(Some("model"))
-        .code("wrong_endpoint"),
-        LocalError::Unavailable { .. } => Told::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Overloaded,
-            "The local model is not loaded; `skinflint models pull` fetches its weights.",
-        )
-        .code("local_model_unavailable")
-        .retry_after(UNAVAILABLE_RETRY_SECONDS),
-        LocalError::Refused(refused) => tell_refused(refused),
-        LocalError::Fault(_) => internal(),
-        LocalError::Stopping => stopping(),
-    }
-}
-
-fn tell_refused(error: &GenerateError) -> Told {
-    match error {
-        GenerateError::ContextOverflow { .. } | GenerateError::CacheOverflow { .. } => Told::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            sentence(error),
-        )
-        .code("context_length_exceeded"),
-        GenerateError::EmptyPrompt => Told::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::InvalidRequest,
-            sentence(error),
-        ),
-        GenerateError::QueueFull { retry_after } => Told::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Overloaded,
-            "Too many calls are waiting for the local model.",
-        )
-        .retry_after(retry_after.as_secs().max(1)),
-        _ => internal(),
-    }
 }
 
 fn stopping() -> Told {

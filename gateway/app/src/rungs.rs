@@ -14,7 +14,7 @@ use http::Response;
 use tower::Service;
 
 pub(crate) use self::{
-    local::LocalRung,
+    local::{Embedder, LocalRung},
     models::ModelList,
     upstream::{Origin, UpstreamRung},
 };

@@ -1,10 +1,20 @@
 //! A request as a plain text model can answer it.
 
+mod calls;
+mod options;
+mod tools;
+mod turns;
+
 use std::fmt;
 
+use serde_json::Value;
+
 use crate::endpoint::Endpoint;
-use crate::json::{Document, JsonLimits, Span, Value};
-use crate::request::{Block, BlockKind, RequestView, ResponseFormat, Role, Sampling, ToolChoice};
+use crate::json::{Document, JsonLimits};
+use crate::request::{Node, RequestView, Sampling, ViewError};
+
+pub(crate) use calls::as_object;
+pub(crate) use turns::literal;
 
 /// Who speaks in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,27 +29,104 @@ pub enum Speaker {
     Tool,
 }
 
-/// What one speaker says before another does.
+/// What one speaker says before another does. Each result of a tool is a turn of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     /// Who speaks.
     pub role: Speaker,
     /// What is said; paragraphs stand apart by a line feed.
     pub text: String,
+    /// The tools that an assistant's turn calls, after what it says.
+    pub calls: Vec<ToolCall>,
+    /// The name of the tool whose result this turn is, where the request has its call.
+    pub tool: Option<String>,
 }
 
-/// Turns of text, and how the next one is to be made.
-///
-/// Earlier tool calls and their results become text. Tools on offer are left out, as a model that
-/// may call one may also answer without.
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The tool; with its namespace before a dot, where it has one.
+    pub name: String,
+    /// Its arguments: a JSON object. Input of another kind stands in its member `input`.
+    pub arguments: String,
+}
+
+/// A tool on offer that takes a JSON object, so that a text model can call it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// What it is called by.
+    pub name: String,
+    /// What it does.
+    pub description: Option<String>,
+    /// The JSON schema of its arguments.
+    pub parameters: Value,
+}
+
+/// Whether the model is to call a function.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CallChoice {
+    /// As it likes.
+    #[default]
+    Auto,
+    /// It must not.
+    None,
+    /// It must call one.
+    Required,
+    /// It must call this one, which is on offer.
+    Named(String),
+}
+
+/// What form the answer must have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AnswerFormat {
+    /// Any text.
+    #[default]
+    Text,
+    /// Some JSON object.
+    JsonObject,
+    /// JSON of this schema.
+    JsonSchema(Value),
+}
+
+/// How tokens are chosen, beside [`Sampling`]: members of OpenAI's protocols, and what servers of open
+/// models have added to them. Ranges are the model's to check.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Penalties {
+    /// The least probability of a token, as a share of the likeliest one's.
+    pub min_p: Option<f64>,
+    /// Taken off for tokens that the answer has.
+    pub presence: Option<f64>,
+    /// Taken off for each time that the answer has a token.
+    pub frequency: Option<f64>,
+    /// Divides the score of tokens that the answer has.
+    pub repetition: Option<f64>,
+}
+
+/// Turns of text and calls, and how the next one is to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conversation {
     /// What has been said, the oldest first.
     pub turns: Vec<Turn>,
+    /// The functions on offer, no two of one name.
+    pub functions: Vec<Function>,
+    /// Whether one is to be called.
+    pub call_choice: CallChoice,
+    /// Whether the answer may have more than one call.
+    pub parallel_calls: bool,
+    /// What form the answer must have.
+    pub format: AnswerFormat,
+    /// Tells each token's log-probability, and those of so many others in its place.
+    pub logprobs: Option<u8>,
     /// How tokens are chosen, and the texts that end the answer.
     pub sampling: Sampling,
+    /// How tokens are chosen, in the words of fewer servers.
+    pub penalties: Penalties,
     /// The limit on output tokens.
     pub max_output_tokens: Option<u64>,
+    /// What a text model cannot follow, but can answer without: tools on offer that the provider runs or
+    /// that are no functions, a bias of tokens. It is for the caller to say whether the request is
+    /// answered all the same.
+    pub left_out: Vec<Unsupported>,
 }
 
 /// Something in a request that a plain text model cannot do.
@@ -52,8 +139,19 @@ pub struct Unsupported {
     pub what: &'static str,
 }
 
+/// Why a request cannot be put to a text model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConversationError {
+    /// It asks for what such a model cannot do.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// A member that only such a model reads is not as it should be.
+    #[error(transparent)]
+    View(#[from] ViewError),
+}
+
 impl Unsupported {
-    fn new(path: impl fmt::Display, what: &'static str) -> Self {
+    pub(crate) fn new(path: impl fmt::Display, what: &'static str) -> Self {
         Self {
             path: path.to_string(),
             what,
@@ -62,150 +160,56 @@ impl Unsupported {
 }
 
 impl Conversation {
-    /// Decodes the turns of a request from the body that its view was read from.
+    /// Decodes a request from the body that its view was read from.
     ///
     /// A model that leaves something out answers another question, so whatever it cannot take in is
-    /// an error; only reasoning of earlier turns, which is not part of what was said, and definitions of
-    /// tools are passed over.
-    pub fn from_view(view: &RequestView, body: &[u8]) -> Result<Self, Unsupported> {
-        check_options(view)?;
-        let mut turns: Vec<Turn> = Vec::new();
-        for block in &view.blocks {
-            let Some(text) = render(block, body)? else {
-                continue;
-            };
-            let role = speaker(block)?;
-            match turns.last_mut() {
-                Some(last) if last.role == role => {
-                    last.text.push('\n');
-                    last.text.push_str(&text);
-                }
-                _ => turns.push(Turn { role, text }),
-            }
-        }
+    /// an error or is named in [`left_out`](Self::left_out). Passed over are reasoning of earlier turns,
+    /// which is not part of what was said, and tools within the input that are no functions.
+    pub fn from_view(view: &RequestView, body: &[u8]) -> Result<Self, ConversationError> {
+        options::check(view)?;
+        let document = Document::parse(body, CHECKED).map_err(ViewError::from)?;
+        let root = Node::root(document.root());
+        let turns = turns::read(view, document.root(), body)?;
+        let offer = tools::read(view, &root)?;
+        let mut left_out = offer.left_out;
+        left_out.extend(options::left_out(view.endpoint, &root)?);
+        let mut sampling = view.sampling.clone();
+        let (penalties, seed) = options::penalties(&root)?;
+        sampling.seed = sampling.seed.or(seed);
         Ok(Self {
             turns,
-            sampling: view.sampling.clone(),
+            functions: offer.functions,
+            call_choice: offer.choice,
+            parallel_calls: offer.parallel,
+            format: options::format(view, &root)?,
+            logprobs: options::logprobs(view.endpoint, &root)?,
+            sampling,
+            penalties,
             max_output_tokens: view.max_output_tokens.as_ref().map(|limit| limit.value),
+            left_out,
         })
     }
 }
 
-fn check_options(view: &RequestView) -> Result<(), Unsupported> {
-    let found = if view.endpoint == Endpoint::Embeddings {
-        Some(("input", "an embedding"))
-    } else if view.sampling.n.is_some_and(|n| n > 1) {
-        Some(("n", "more than one answer"))
-    } else if matches!(view.tool_choice, ToolChoice::Required | ToolChoice::Named) {
-        Some(("tool_choice", "a forced tool call"))
-    } else if view.response_format != ResponseFormat::Text {
-        Some((format_path(view.endpoint), "a format other than text"))
-    } else if view.previous_response_id.is_some() {
-        Some(("previous_response_id", "an earlier response by reference"))
-    } else if view.conversation.is_some() {
-        Some(("conversation", "a stored conversation"))
-    } else if view.background == Some(true) {
-        Some(("background", "an answer in the background"))
-    } else {
-        None
-    };
-    match found {
-        Some((path, what)) => Err(Unsupported::new(path, what)),
-        None => Ok(()),
-    }
-}
-
-const fn format_path(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Responses => "text.format",
-        Endpoint::Messages | Endpoint::CountTokens => "output_config.format",
-        Endpoint::ChatCompletions | Endpoint::Embeddings => "response_format",
-    }
-}
-
-fn speaker(block: &Block) -> Result<Speaker, Unsupported> {
-    match block.role {
-        Role::System => Ok(Speaker::System),
-        Role::User => Ok(Speaker::User),
-        Role::Assistant => Ok(Speaker::Assistant),
-        Role::Tool => Ok(Speaker::Tool),
-        Role::Other => Err(Unsupported::new(block.place(), "a message of unknown role")),
-    }
-}
-
-/// The block as text; none where there is nothing to say.
-fn render(block: &Block, body: &[u8]) -> Result<Option<String>, Unsupported> {
-    let unsupported = |what| Err(Unsupported::new(block.place(), what));
-    match block.kind {
-        BlockKind::Text | BlockKind::Refusal => Ok(literal(body, block.text.as_ref())),
-        BlockKind::ToolResult => match literal(body, block.text.as_ref()) {
-            Some(text) => Ok(Some(text)),
-            None => Ok(raw_output(body, &block.span)),
-        },
-        BlockKind::ToolUse => match tool_call(body, &block.span) {
-            Some(call) => Ok(Some(call)),
-            None => unsupported("a call without a name"),
-        },
-        BlockKind::Thinking | BlockKind::RedactedThinking | BlockKind::Tools => Ok(None),
-        BlockKind::Tokens => unsupported("text given as tokens"),
-        BlockKind::Image => unsupported("an image"),
-        BlockKind::Document => unsupported("a document"),
-        BlockKind::Audio => unsupported("audio"),
-        BlockKind::ServerTool => unsupported("a tool of the provider"),
-        BlockKind::Reference => unsupported("content by reference"),
-        BlockKind::Other => unsupported("content of unknown kind"),
-    }
-}
-
-/// The spans were checked when the view was read, against the limits of that time.
-const ANY: JsonLimits = JsonLimits {
+/// For bodies and spans that were checked when the view was read, against the limits of that time.
+pub(crate) const CHECKED: JsonLimits = JsonLimits {
     max_depth: usize::MAX,
     max_values: usize::MAX,
     kept_depth: usize::MAX,
 };
 
-fn with_value<T>(body: &[u8], span: &Span, read: impl FnOnce(Value<'_>) -> Option<T>) -> Option<T> {
-    let bytes = body.get(span.clone())?;
-    let document = Document::parse(bytes, ANY).ok()?;
-    read(document.root())
+/// A schema as a value of its own. Its members are not looked at here.
+fn schema(node: &Node<'_, '_>) -> Result<Value, ConversationError> {
+    if node.value().as_object().is_none() {
+        return Err(node.unexpected("a JSON schema, which is an object").into());
+    }
+    // Nesting and numbers beyond what the reader takes are all that can be wrong with JSON.
+    serde_json::from_str(node.raw())
+        .map_err(|_| Unsupported::new(node.place(), "a schema of this depth").into())
 }
 
-fn literal(body: &[u8], span: Option<&Span>) -> Option<String> {
-    with_value(body, span?, |value| value.as_str().map(String::from))
-}
-
-/// A result that is no text: its JSON, or nothing when the tool gave none.
-fn raw_output(body: &[u8], block: &Span) -> Option<String> {
-    with_value(body, block, |result| {
-        result
-            .non_null("output")
-            .map(|output| output.raw().to_owned())
-    })
-}
-
-/// A call in the manner of `name(arguments)`, which models know from code.
-fn tool_call(body: &[u8], block: &Span) -> Option<String> {
-    with_value(body, block, |call| {
-        let called = ["function", "custom"]
-            .iter()
-            .find_map(|key| call.non_null(key))
-            .unwrap_or(call);
-        let name = ["name", "type"]
-            .iter()
-            .find_map(|key| called.get(key)?.as_str())?;
-        let namespace = called.get("namespace").and_then(|value| value.as_str());
-        let arguments = ["arguments", "input", "action", "operation"]
-            .iter()
-            .find_map(|key| called.non_null(key));
-        let arguments = match arguments {
-            Some(value) => value.as_str().unwrap_or_else(|| value.raw().into()),
-            None => "".into(),
-        };
-        Some(match namespace {
-            Some(namespace) => format!("{namespace}.{name}({arguments})"),
-            None => format!("{name}({arguments})"),
-        })
-    })
+const fn is_messages(endpoint: Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Messages | Endpoint::CountTokens)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Answers made by the gateway itself, as the providers write them.
 
 pub(crate) mod chat;
+mod embeddings;
+mod logprobs;
 pub(crate) mod messages;
 mod models;
 pub(crate) mod responses;
@@ -8,10 +10,14 @@ pub(crate) mod responses;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::conversation::ToolCall;
 use crate::endpoint::Endpoint;
 use crate::json::encode;
+use crate::request::RequestView;
 use crate::usage::Usage;
 
+pub use embeddings::{Embeddings, embeddings_body};
+pub use logprobs::TokenLogprob;
 pub use models::{ModelEntry, models_body};
 
 /// What an answer says about itself from the start.
@@ -36,17 +42,32 @@ pub enum Stop {
     MaxTokens,
     /// This stop sequence of the request came up.
     StopSequence(String),
+    /// The model called tools and waits for their results.
+    ToolCalls,
 }
 
-/// Writes one answer: [`start`](Self::start), any number of [`delta`](Self::delta)s and
-/// [`finish`](Self::finish) for a stream, or [`body`](Self::body) alone.
+/// What an answer in one piece says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// The text.
+    pub text: String,
+    /// The tokens of the text; none where log-probabilities were not asked for.
+    pub tokens: Vec<TokenLogprob>,
+    /// The calls after it.
+    pub calls: Vec<ToolCall>,
+}
+
+/// Writes one answer: [`start`](Self::start), any number of [`text`](Self::text)s and
+/// [`call`](Self::call)s and [`finish`](Self::finish) for a stream, or [`body`](Self::body) alone.
+///
+/// Calls have ids made from the answer's and their place in it.
 #[derive(Debug)]
 pub struct Emitter(Protocol);
 
 #[derive(Debug)]
 enum Protocol {
     Chat(chat::Writer),
-    Responses(responses::Writer),
+    Responses(Box<responses::Writer>),
     Messages(messages::Writer),
 }
 
@@ -60,7 +81,7 @@ impl Emitter {
     pub fn new(endpoint: Endpoint, meta: Meta) -> Result<Self, NotGenerated> {
         match endpoint {
             Endpoint::ChatCompletions => Ok(Protocol::Chat(chat::Writer::new(meta))),
-            Endpoint::Responses => Ok(Protocol::Responses(responses::Writer::new(meta))),
+            Endpoint::Responses => Ok(Protocol::Responses(Box::new(responses::Writer::new(meta)))),
             Endpoint::Messages => Ok(Protocol::Messages(messages::Writer::new(meta))),
             Endpoint::CountTokens | Endpoint::Embeddings => Err(NotGenerated(endpoint)),
         }
@@ -76,16 +97,34 @@ impl Emitter {
         }
     }
 
-    /// The event of a piece of text.
-    pub fn delta(&mut self, text: &str) -> Bytes {
+    /// Repeats in the answer what the request says of tools, as responses do.
+    #[must_use]
+    pub fn repeating(mut self, view: &RequestView, body: &[u8]) -> Self {
+        if let Protocol::Responses(writer) = &mut self.0 {
+            writer.repeat(view, body);
+        }
+        self
+    }
+
+    /// The events of a piece of text, with its tokens where log-probabilities were asked for.
+    pub fn text(&mut self, text: &str, tokens: &[TokenLogprob]) -> Bytes {
         match &mut self.0 {
-            Protocol::Chat(writer) => writer.delta(text),
-            Protocol::Responses(writer) => writer.delta(text),
-            Protocol::Messages(writer) => writer.delta(text),
+            Protocol::Chat(writer) => writer.text(text, tokens),
+            Protocol::Responses(writer) => writer.text(text, tokens),
+            Protocol::Messages(writer) => writer.text(text),
         }
     }
 
-    /// The events after the last text, up to the end of the stream.
+    /// The events of a call.
+    pub fn call(&mut self, call: &ToolCall) -> Bytes {
+        match &mut self.0 {
+            Protocol::Chat(writer) => writer.call(call),
+            Protocol::Responses(writer) => writer.call(call),
+            Protocol::Messages(writer) => writer.call(call),
+        }
+    }
+
+    /// The events after the last text or call, up to the end of the stream.
     pub fn finish(&mut self, stop: &Stop, usage: &Usage) -> Bytes {
         match &mut self.0 {
             Protocol::Chat(writer) => writer.finish(stop, usage),
@@ -95,11 +134,11 @@ impl Emitter {
     }
 
     /// The whole answer as one body.
-    pub fn body(&self, text: &str, stop: &Stop, usage: &Usage) -> Bytes {
+    pub fn body(&self, answer: &Answer, stop: &Stop, usage: &Usage) -> Bytes {
         match &self.0 {
-            Protocol::Chat(writer) => writer.body(text, stop, usage),
-            Protocol::Responses(writer) => writer.body(text, stop, usage),
-            Protocol::Messages(writer) => writer.body(text, stop, usage),
+            Protocol::Chat(writer) => writer.body(answer, stop, usage),
+            Protocol::Responses(writer) => writer.body(answer, stop, usage),
+            Protocol::Messages(writer) => writer.body(answer, stop, usage),
         }
     }
 }

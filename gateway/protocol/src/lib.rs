@@ -6,6 +6,7 @@ mod conversation;
 #[cfg(test)]
 mod corpus;
 mod edit;
+mod embedding;
 mod emit;
 mod endpoint;
 mod error;
@@ -16,9 +17,16 @@ mod tap;
 mod usage;
 
 pub use amendment::{LimitSpelling, ask_for_usage, clamp_output};
-pub use conversation::{Conversation, Speaker, Turn, Unsupported};
+pub use conversation::{
+    AnswerFormat, CallChoice, Conversation, ConversationError, Function, Penalties, Speaker,
+    ToolCall, Turn, Unsupported,
+};
 pub use edit::{EditError, EditList};
-pub use emit::{Emitter, Meta, ModelEntry, NotGenerated, Stop, count_tokens_body, models_body};
+pub use embedding::{EmbeddingEncoding, EmbeddingRequest};
+pub use emit::{
+    Answer, Embeddings, Emitter, Meta, ModelEntry, NotGenerated, Stop, TokenLogprob,
+    count_tokens_body, embeddings_body, models_body,
+};
 pub use endpoint::{Dialect, Endpoint};
 pub use error::{BudgetFacts, ErrorBody, ErrorKind, comment, keep_alive};
 pub use json::{JsonError, JsonLimits, Span};

@@ -15,7 +15,8 @@ use crate::json::{Document, JsonLimits, Span};
 
 pub use block::{Block, BlockKind, Role, Source};
 pub use error::ViewError;
-use node::Node;
+pub(crate) use node::Node;
+pub(crate) use terms::runs_at_provider;
 pub use terms::{CacheTtl, Reasoning};
 
 /// A decoded value and where it stands.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod download;
 mod error;
 mod guard;
 mod headers;
@@ -10,6 +11,7 @@ mod retry;
 mod webhook;
 
 pub use body::{BodyError, ProviderBody};
+pub use download::{DownloadError, Downloader, Transfer};
 pub use error::{BuildError, SendError};
 pub use headers::relay_response_headers;
 pub use in_flight::InFlight;

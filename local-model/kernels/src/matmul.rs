@@ -14,13 +14,22 @@ use crate::packed::PackedMatrix;
 use crate::team::Lead;
 
 thread_local! {
-    static QUANTIZED: RefCell<QuantizedRows> = RefCell::default();
+    static QUANTIZED: RefCell<[QuantizedRows; WIDTHS.len()]> = RefCell::default();
+}
+
+/// Activations that share a scale, by the blocks of the weights that they are multiplied with: the
+/// same as llama.cpp rounds them by.
+const WIDTHS: [usize; 2] = [32, 256];
+
+/// Which of [`WIDTHS`] goes with weights of this format.
+fn width_index(format: Format) -> usize {
+    usize::from(format.block_weights() == WIDTHS[1])
 }
 
 /// `out = x · Wᵀ` for one matrix or several that have the same input, whose results stand side by
 /// side: `x` is (rows, columns), `out` (rows, rows of all matrices together).
 ///
-/// With quantized weights the activations are rounded to 8 bits, 32 at a time. A row's result does
+/// With quantized weights the activations are rounded to 8 bits, block by block of the weights. A row's result does
 /// not depend on the other rows.
 ///
 /// # Panics
@@ -52,8 +61,13 @@ pub(crate) fn multiply_on(
         return;
     }
     QUANTIZED.with_borrow_mut(|quantized| {
-        if weights.iter().any(|matrix| matrix.is_quantized()) {
-            quantized.quantize(lead, isa, x, columns);
+        for (index, quantized) in quantized.iter_mut().enumerate() {
+            let wants = |matrix: &&PackedMatrix| {
+                matrix.is_quantized() && width_index(matrix.format()) == index
+            };
+            if weights.iter().any(wants) {
+                quantized.quantize(lead, isa, (x, columns), WIDTHS[index]);
+            }
         }
         let product = Product {
             isa,
@@ -83,7 +97,8 @@ pub(crate) fn multiply_on(
 struct Product<'a> {
     isa: Isa,
     x: &'a [f32],
-    quantized: &'a QuantizedRows,
+    /// By the index of [`WIDTHS`].
+    quantized: &'a [QuantizedRows],
     columns: usize,
     rows: usize,
     /// Columns of the result.
@@ -106,6 +121,7 @@ impl Product<'_> {
                     scale_width: format.scale_width(),
                     offset: format.offset(),
                 };
+                let quantized = &self.quantized[width_index(format)];
                 self.tiles(column, lanes, |from, count, tile| {
                     let empty = QuantizedRow {
                         numbers: &[],
@@ -114,7 +130,7 @@ impl Product<'_> {
                     };
                     let mut rows = [empty; TILE_ROWS];
                     for (index, row) in rows[..count].iter_mut().enumerate() {
-                        *row = self.quantized.row(from + index, self.columns);
+                        *row = quantized.row(from + index, self.columns);
                     }
                     int8::multiply(self.isa, how, unpacked, &rows[..count], tile);
                 });

@@ -50,9 +50,11 @@ impl Scheduler {
         let _close = CloseOnExit(&self.queue);
         let mut sequences = Vec::new();
         while let Some(admitted) = self.queue.take(sequences.is_empty()) {
-            sequences.extend(admitted.into_iter().map(|(job, place)| {
-                Sequence::new(job, place, || self.model.cache())
-            }));
+            sequences.extend(
+                admitted
+                    .into_iter()
+                    .map(|(job, place)| Sequence::new(job, place, || self.model.cache())),
+            );
             self.retire_lost(&mut sequences);
             self.retire_finished(&mut sequences);
             if !sequences.is_empty() {

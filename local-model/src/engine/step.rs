@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::score::logprob;
 use super::sequence::{Pending, Reader, Sequence};
 use super::stats::{Counters, add};
-use crate::error::EngineFault;
+use crate::error::{EngineFault, StructureFault};
 use crate::model::Model;
 use crate::tokenizer::{TokenId, Tokenizer};
 
@@ -150,14 +150,21 @@ impl Step<'_> {
     }
 }
 
-/// What `choose` gives. A panic ends the answer that it belongs to, and no other.
-fn guarded(answer: &mut Answer, choose: impl FnOnce(&mut Answer) -> TokenId) -> Option<TokenId> {
-    let chosen = catch_unwind(AssertUnwindSafe(|| choose(answer)));
-    if chosen.is_err() {
-        error!("choosing a token panicked; the other calls go on");
-        answer.outcome = Some(Err(EngineFault::Panicked));
-    }
-    chosen.ok()
+/// What `choose` gives. A fault or a panic ends the answer that it belongs to, and no other.
+fn guarded(
+    answer: &mut Answer,
+    choose: impl FnOnce(&mut Answer) -> std::result::Result<TokenId, StructureFault>,
+) -> Option<TokenId> {
+    let fault = match catch_unwind(AssertUnwindSafe(|| choose(answer))) {
+        Ok(Ok(token)) => return Some(token),
+        Ok(Err(fault)) => EngineFault::Structure(fault),
+        Err(_) => {
+            error!("choosing a token panicked; the other calls go on");
+            EngineFault::Panicked
+        }
+    };
+    answer.outcome = Some(Err(fault));
+    None
 }
 
 fn taking_part<'a>(
@@ -191,11 +198,14 @@ mod tests {
     use tokio::sync::mpsc;
     use tokio::time::Instant;
 
+    use super::super::answer::Making;
     use super::super::generation::Event;
     use super::*;
+    use crate::reply::Reply;
     use crate::request::Sampling;
     use crate::sampler::Sampler;
     use crate::stop::StopFilter;
+    use crate::tool_syntax::ToolSyntax;
 
     fn prompt(tokens: usize) -> Pending {
         Pending {
@@ -247,10 +257,13 @@ mod tests {
     #[test]
     fn a_panic_over_one_answer_is_that_answers_end() {
         let (events, mut receiver) = mpsc::unbounded_channel();
-        let sampler = Sampler::new(&Sampling::default());
-        let filter = StopFilter::new([], false);
-        let mut answer = Answer::new(sampler, filter, 1, 5, events, Instant::now());
-        assert_eq!(guarded(&mut answer, |_| 7), Some(7));
+        let making = Making {
+            sampler: Sampler::new(&Sampling::default(), None, None),
+            filter: StopFilter::new([], false),
+            reply: Reply::new(ToolSyntax::Hermes, false),
+        };
+        let mut answer = Answer::new(making, 1, 5, events, Instant::now());
+        assert_eq!(guarded(&mut answer, |_| Ok(7)), Some(7));
         assert_eq!(answer.outcome, None);
         assert_eq!(guarded(&mut answer, |_| panic!("as the test asked")), None);
         answer.end(None);

@@ -13,7 +13,7 @@ use candle_core::{Device, Result, Tensor};
 use skinflint_kernels::{Lead, PackedMatrix, Team};
 
 use self::layer::{Layer, Reader};
-use super::architecture::{Architecture, Naming, Part};
+use super::architecture::{Naming, Part};
 use super::kv::{KvCache, LayerShape};
 use super::linear::Linear;
 use super::ops::{Norm, add, gated};
@@ -71,11 +71,6 @@ impl Decoder {
         })
     }
 
-    /// The architecture.
-    pub(crate) fn architecture(&self) -> Architecture {
-        self.shape.architecture
-    }
-
     fn layer_shapes(&self) -> impl Iterator<Item = LayerShape> {
         self.shape.windows.iter().map(|&window| LayerShape {
             window,
@@ -126,10 +121,6 @@ impl Decoder {
 impl Model for Decoder {
     fn context_length(&self) -> u32 {
         self.shape.context_length
-    }
-
-    fn vocabulary(&self) -> usize {
-        self.shape.vocabulary
     }
 
     fn cache(&self) -> KvCache {

@@ -92,11 +92,6 @@ impl Encoder {
         self.shape.width
     }
 
-    /// Tokens that the encoder knows.
-    pub(crate) fn vocabulary(&self) -> usize {
-        self.shape.vocabulary
-    }
-
     /// Final hidden states, (tokens of all texts, width). What a text gets does not depend on the
     /// others.
     pub(crate) fn hidden(&self, lead: &Lead<'_>, texts: &[&[u32]]) -> Result<Tensor> {

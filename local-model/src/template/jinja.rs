@@ -180,6 +180,10 @@ fn without_generation_marks(source: &str) -> String {
 
 /// JSON as Python writes it: `", "` and `": "` between, nothing escaped that need not be.
 /// `transformers` puts this in the place of Jinja's filter, which escapes HTML.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form of a filter's arguments"
+)]
 fn to_json(value: &Value, indent: Option<usize>, options: Kwargs) -> Result<String, Error> {
     let indent = match indent {
         Some(indent) => Some(indent),

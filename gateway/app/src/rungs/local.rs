@@ -1,19 +1,25 @@
 //! Calls that the model in this process answers.
 
+mod answer;
+mod embed;
+mod request;
 mod stream;
+
+use std::sync::Arc;
 
 use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt, StreamBody};
-use skinflint_local_model::{
-    Chat, Engine, Event, Finish, GenerateError, GenerateRequest, Generation, Prompt, Role,
-    Sampling, TokenUsage, Turn,
-};
+use skinflint_local_model::{Engine, GenerateError};
 use skinflint_protocol::{
-    Conversation, Emitter, Endpoint, Meta, RequestView, Speaker, Stop, StopReason, Usage,
-    count_tokens_body,
+    Conversation, Emitter, Endpoint, Meta, RequestView, StopReason, Usage, count_tokens_body,
 };
+use tokio::time::Instant;
 
-use self::stream::LocalStream;
+pub(crate) use self::embed::Embedder;
+use self::{
+    answer::{CallLimit, whole},
+    stream::LocalStream,
+};
 use crate::{
     accounting::Spending,
     body::{Body, full},
@@ -29,15 +35,25 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct LocalRung {
     local: LocalEngine,
+    embedder: Option<Arc<dyn Embedder>>,
     relay: Relay,
 }
 
 // === impl LocalRung ===
 
 impl LocalRung {
-    /// Answers by this engine; streams follow the same rules as relayed ones.
-    pub(crate) fn new(local: LocalEngine, relay: Relay) -> Self {
-        Self { local, relay }
+    /// Answers by this engine, and embeds by what makes embeddings, if there is anything; streams follow the same rules as
+    /// relayed ones.
+    pub(crate) fn new(
+        local: LocalEngine,
+        embedder: Option<Arc<dyn Embedder>>,
+        relay: Relay,
+    ) -> Self {
+        Self {
+            local,
+            embedder,
+            relay,
+        }
     }
 
     /// Answers a call in its own protocol.
@@ -46,30 +62,40 @@ impl LocalRung {
         model_call: ModelCall,
         spending: Spending,
     ) -> Result<Response<Body>, CallError> {
+        if model_call.endpoint == Endpoint::Embeddings {
+            return self.embed(&model_call, spending).await;
+        }
         let ModelCall {
             call,
             endpoint,
             view,
             attribution: _,
         } = model_call;
-        if endpoint == Endpoint::Embeddings {
-            return Err(LocalError::Endpoint(endpoint).into());
-        }
-        let conversation = Conversation::from_view(&view, &call.body).map_err(LocalError::from)?;
+        let conversation = Conversation::from_view(&view, &call.body)?;
         let engine = self.local.engine().await?;
+        check_left_out(&conversation, &view, &engine)?;
         if endpoint == Endpoint::CountTokens {
-            let prompt = prompt(conversation);
+            let prompt = request::prompt(conversation);
             let count = off_the_runtime(move || engine.count_tokens(&prompt)).await?;
             let body = full(count_tokens_body(count as u64));
             return Ok(response("application/json", body));
         }
         let receipt = call.receipt;
-        let emitter = emitter(endpoint, &view, &engine, &receipt)?;
-        let generation = off_the_runtime(move || engine.generate(request(conversation))).await?;
+        let emitter = emitter(endpoint, &view, &engine, &receipt)?.repeating(&view, &call.body);
+        let limit = CallLimit::new(conversation.parallel_calls);
+        // A stream shows that it lives; of an answer in one piece nothing is seen until it is whole.
+        let patience = (!view.stream).then_some(self.relay.first_byte);
+        let deadline = patience.map(|patience| Instant::now() + patience);
+        let mut request = request::request(conversation);
+        request.tenant = Some(call.caller.tenant.id.to_string());
+        request.deadline = deadline;
+        let placed = off_the_runtime(move || engine.generate(request));
+        let generation = self.in_time(deadline, placed).await?;
         if view.stream {
             let stream = LocalStream::new(
                 generation,
                 emitter,
+                limit,
                 endpoint,
                 receipt,
                 &self.relay,
@@ -78,11 +104,45 @@ impl LocalRung {
             let body = StreamBody::new(stream.frames()).boxed_unsync();
             return Ok(response("text/event-stream", body));
         }
-        let answer = tokio::select! {
-            answer = whole(generation, &emitter, &receipt, spending) => answer?,
-            () = self.relay.deadline.cancelled() => return Err(LocalError::Stopping.into()),
-        };
+        let answer = whole(generation, &emitter, limit, &receipt, spending);
+        let answer = self.in_time(deadline, answer).await?;
         Ok(response("application/json", full(answer)))
+    }
+
+    /// Waits until the deadline, or until the gateway can wait no longer.
+    async fn in_time<T>(
+        &self,
+        deadline: Option<Instant>,
+        answer: impl Future<Output = Result<T, LocalError>>,
+    ) -> Result<T, LocalError> {
+        let patience = self.relay.first_byte;
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + patience);
+        tokio::select! {
+            answer = answer => match answer {
+                // The engine knows the deadline too, and may be the first to tell.
+                Err(LocalError::Fault(_) | LocalError::Refused(_))
+                    if Instant::now() >= deadline =>
+                {
+                    Err(LocalError::TooLate(patience))
+                }
+                answer => answer,
+            },
+            () = tokio::time::sleep_until(deadline) => Err(LocalError::TooLate(patience)),
+            () = self.relay.deadline.cancelled() => Err(LocalError::Stopping),
+        }
+    }
+}
+
+/// Refuses a call for this model that asks for what it would have to leave out. A call for another model, which this one stands
+/// in for, is answered without: better than not at all.
+fn check_left_out(
+    conversation: &Conversation,
+    view: &RequestView,
+    engine: &Engine,
+) -> Result<(), LocalError> {
+    match conversation.left_out.first() {
+        Some(what) if view.model.value == engine.info().name => Err(what.clone().into()),
+        _ => Ok(()),
     }
 }
 
@@ -98,32 +158,6 @@ async fn off_the_runtime<T: Send + 'static>(
             Err(_) => Err(LocalError::Stopping),
         },
     }
-}
-
-/// Waits for the end of an answer and writes it as one body.
-async fn whole(
-    mut generation: Generation,
-    emitter: &Emitter,
-    receipt: &Receipt,
-    spending: Spending,
-) -> Result<bytes::Bytes, LocalError> {
-    let mut text = String::new();
-    while let Some(event) = receipt.waiting(generation.next()).await {
-        match event {
-            Event::Text { text: piece, .. } => {
-                receipt.first_token();
-                text.push_str(&piece);
-            }
-            Event::Call(_) => {}
-            Event::Done { finish, usage } => {
-                let (stop, usage) = enter(receipt, finish, usage);
-                spending.settle_local(usage);
-                return Ok(emitter.body(&text, &stop, &usage));
-            }
-            Event::Failed(fault) => return Err(fault.into()),
-        }
-    }
-    Err(LocalError::Stopping)
 }
 
 fn emitter(
@@ -142,67 +176,13 @@ fn emitter(
     Emitter::new(endpoint, meta).map_err(|error| LocalError::Endpoint(error.0))
 }
 
-fn request(conversation: Conversation) -> GenerateRequest {
-    let wanted = &conversation.sampling;
-    GenerateRequest {
-        max_tokens: conversation
-            .max_output_tokens
-            .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
-        sampling: Sampling {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "a temperature needs no more than seven digits"
-            )]
-            temperature: wanted.temperature.map(|value| value as f32),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "a probability needs no more than seven digits"
-            )]
-            top_p: wanted.top_p.map(|value| value as f32),
-            // Some servers take -1 for no limit.
-            top_k: wanted.top_k.and_then(|value| u32::try_from(value).ok()),
-            seed: wanted.seed.map(i64::cast_unsigned),
-            ..Sampling::default()
-        },
-        stop: wanted.stop.clone(),
-        ..GenerateRequest::new(prompt(conversation))
-    }
-}
-
-fn prompt(conversation: Conversation) -> Prompt {
-    let turn = |turn: skinflint_protocol::Turn| {
-        let role = match turn.role {
-            Speaker::System => Role::System,
-            Speaker::User => Role::User,
-            Speaker::Assistant => Role::Assistant,
-            Speaker::Tool => Role::Tool,
-        };
-        Turn::new(role, turn.text)
-    };
-    Prompt::Chat(Chat {
-        turns: conversation.turns.into_iter().map(turn).collect(),
-        ..Chat::default()
-    })
-}
-
-/// Enters how an answer ended and what it used, in the words of the protocols.
-fn enter(receipt: &Receipt, finish: Finish, tokens: TokenUsage) -> (Stop, Usage) {
-    let (stop, reason) = match finish {
-        Finish::EndOfTurn | Finish::ToolCalls => (Stop::EndTurn, StopReason::EndTurn),
-        Finish::MaxTokens => (Stop::MaxTokens, StopReason::MaxTokens),
-        Finish::StopSequence(text) => (Stop::StopSequence(text), StopReason::StopSequence),
-    };
-    let usage = Usage {
-        fresh_input: tokens.prompt_tokens.into(),
-        output: tokens.completion_tokens.into(),
-        ..Usage::default()
-    };
+/// Enters how an answer ended and what it used.
+fn enter(receipt: &Receipt, usage: Usage, stop: Option<StopReason>) {
     receipt.enter(|entries| {
         entries.usage = Some(usage);
-        entries.stop = Some(reason);
+        entries.stop = stop;
         entries.complete = true;
     });
-    (stop, usage)
 }
 
 fn response(media_type: &'static str, body: Body) -> Response<Body> {

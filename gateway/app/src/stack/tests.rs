@@ -1,9 +1,11 @@
 //! The order of the layers, as a client can tell it.
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use secrecy::ExposeSecret;
 use skinflint_policies::{Config, Environment, PolicyFolder, TenantId, VirtualKey};
+use skinflint_protocol::Embeddings;
 use skinflint_upstream::InFlight;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -12,9 +14,10 @@ use super::*;
 use crate::{
     accounting::Foundations,
     drain::Drain,
+    error::LocalError,
     local::LocalEngine,
     relay::Relay,
-    rungs::{LocalRung, ModelList, UpstreamRung},
+    rungs::{Embedder, LocalRung, ModelList, UpstreamRung},
 };
 
 struct NoEnvironment;
@@ -35,17 +38,17 @@ struct Fixture {
 
 impl Fixture {
     async fn new(limits: &str) -> Self {
+        Self::with(&format!("{limits}\n[local]\nenabled = false\n"), None).await
+    }
+
+    async fn with(config: &str, embedder: Option<Arc<dyn Embedder>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = VirtualKey::generate().unwrap();
         PolicyFolder::new(&folder.path().join("policies"))
             .add_key(&TenantId::parse("acme").unwrap(), &key)
             .unwrap();
         let file = folder.path().join("skinflint.toml");
-        std::fs::write(
-            &file,
-            format!("{limits}\n[local]\nenabled = false\n[ledger]\nstore = \"off\"\n"),
-        )
-        .unwrap();
+        std::fs::write(&file, format!("{config}\n[ledger]\nstore = \"off\"\n")).unwrap();
         let config = Config::load(&file, &NoEnvironment).unwrap();
         let (metrics, _) = Metrics::new(InFlight::default());
         let relay = Relay::new(&config.timeouts, true, CancellationToken::new());
@@ -75,7 +78,7 @@ impl Fixture {
             metrics: metrics.clone(),
             log: CallLog::Events,
             rungs: Rungs::new(
-                LocalRung::new(local, relay.clone()),
+                LocalRung::new(local, embedder, relay.clone()),
                 UpstreamRung::new(Vec::new(), relay),
                 ModelList::new(&config.models, &config.upstreams),
             ),
@@ -94,7 +97,11 @@ impl Fixture {
     }
 
     async fn ask(&self, key: Option<&str>, body: &str) -> Response<Body> {
-        let mut request = Request::post("/v1/messages")
+        self.post("/v1/messages", key, body).await
+    }
+
+    async fn post(&self, path: &str, key: Option<&str>, body: &str) -> Response<Body> {
+        let mut request = Request::post(path)
             .body(Full::new(Bytes::from(body.to_owned())))
             .unwrap();
         if let Some(key) = key {
@@ -161,4 +168,65 @@ async fn refusals_have_an_id_and_a_count_too() {
     };
     assert_eq!(fixture.metrics.calls.get_or_create(&labels).get(), 1);
     assert_eq!(fixture.metrics.in_flight.get(), 0);
+}
+
+/// Embeds a text as its length.
+#[derive(Debug)]
+struct Lengths;
+
+impl Embedder for Lengths {
+    fn name(&self) -> &'static str {
+        "lengths"
+    }
+
+    fn dimensions(&self) -> usize {
+        1
+    }
+
+    fn embed(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Embeddings, LocalError>> {
+        let lengths: Vec<u8> = texts
+            .iter()
+            .map(|text| u8::try_from(text.len()).unwrap())
+            .collect();
+        Box::pin(async move {
+            Ok(Embeddings {
+                vectors: lengths
+                    .iter()
+                    .map(|length| vec![f32::from(*length)])
+                    .collect(),
+                prompt_tokens: lengths.iter().copied().map(u64::from).sum(),
+            })
+        })
+    }
+}
+
+#[tokio::test]
+async fn embeddings_are_made_by_the_model_that_is_asked_for() {
+    let config = "[local]\nenabled = true\nmodel = \"none.gguf\"\nname = \"lengths\"\n[[model]]\nname = \"other\"\nupstream = \"local\"\n";
+    let fixture = Fixture::with(config, Some(Arc::new(Lengths))).await;
+    let ask = async |body: &str| {
+        let key = Some(fixture.key());
+        let response = fixture.post("/v1/embeddings", key, body).await;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        (status, body)
+    };
+    let (status, body) = ask(r#"{"model":"lengths","input":["a","bcd"]}"#).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body["data"][1]["embedding"][0], 3.0);
+    assert_eq!(body["usage"]["prompt_tokens"], 4);
+    assert_eq!(body["model"], "lengths");
+    let encoded = r#"{"model":"lengths","input":"a","encoding_format":"base64","dimensions":1}"#;
+    assert_eq!(ask(encoded).await.1["data"][0]["embedding"], "AACAPw==");
+    let longer = r#"{"model":"lengths","input":"a","dimensions":2}"#;
+    let (status, body) = ask(longer).await;
+    assert_eq!(status, 400);
+    assert_eq!(body["error"]["param"], "dimensions");
+    let (status, body) = ask(r#"{"model":"lengths","input":["a",[1,2]]}"#).await;
+    assert_eq!(status, 400);
+    assert_eq!(body["error"]["param"], "input[1]");
+    let (status, body) = ask(r#"{"model":"other","input":"a"}"#).await;
+    assert_eq!(status, 400);
+    assert_eq!(body["error"]["code"], "wrong_endpoint");
 }

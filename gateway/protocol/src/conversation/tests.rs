@@ -6,7 +6,7 @@ fn view(endpoint: Endpoint, body: &str) -> RequestView {
     RequestView::parse(endpoint, body.as_bytes(), JsonLimits::default()).unwrap()
 }
 
-fn read(endpoint: Endpoint, body: &str) -> Result<Conversation, Unsupported> {
+fn read(endpoint: Endpoint, body: &str) -> Result<Conversation, ConversationError> {
     Conversation::from_view(&view(endpoint, body), body.as_bytes())
 }
 
@@ -15,7 +15,15 @@ fn turns(endpoint: Endpoint, body: &str) -> String {
     let turns: Vec<_> = conversation
         .turns
         .iter()
-        .map(|turn| format!("{:?}: {}", turn.role, turn.text))
+        .map(|turn| {
+            let tool = turn.tool.as_ref().map(|tool| format!(" ({tool})"));
+            let head = format!("{:?}{}:", turn.role, tool.unwrap_or_default());
+            let text = Some(turn.text.as_str()).filter(|text| !text.is_empty());
+            let said: Vec<_> = std::iter::once(head.as_str()).chain(text).collect();
+            let calls = turn.calls.iter();
+            let calls = calls.map(|call| format!("\n  -> {} {}", call.name, call.arguments));
+            said.join(" ") + &calls.collect::<String>()
+        })
         .collect();
     turns.join("\n")
 }
@@ -43,14 +51,16 @@ fn texts_are_decoded_and_joined_by_speaker() {
 }
 
 #[test]
-fn tool_calls_and_results_become_text_in_every_protocol() {
+fn tool_calls_and_results_keep_their_names_in_every_protocol() {
     insta::assert_snapshot!(turns(Endpoint::Messages, r#"{"model":"a","messages":[
         {"role":"assistant","content":[{"type":"tool_use","id":"t","name":"read","input":{"path": "a.rs"}}]},
         {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"fn a"},{"type":"text","text":"()"}]},
             {"type":"tool_result","tool_use_id":"u"},{"type":"text","text":"go on"}]}]}"#), @r#"
-    Assistant: read({"path": "a.rs"})
-    Tool: fn a
+    Assistant:
+      -> read {"path": "a.rs"}
+    Tool (read): fn a
     ()
+    Tool:
     User: go on
     "#);
     insta::assert_snapshot!(turns(Endpoint::ChatCompletions, r#"{"model":"a","messages":[
@@ -59,9 +69,9 @@ fn tool_calls_and_results_become_text_in_every_protocol() {
         {"role":"tool","tool_call_id":"t","content":"fn a()"},
         {"role":"assistant","content":null,"refusal":"no more"}]}"#), @r#"
     Assistant: ok
-    read({"path":"a"})
-    run(ls)
-    Tool: fn a()
+      -> read {"path":"a"}
+      -> run {"input":"ls"}
+    Tool (read): fn a()
     Assistant: no more
     "#);
     insta::assert_snapshot!(turns(Endpoint::Responses, r#"{"model":"a","instructions":"brief","input":[
@@ -73,10 +83,12 @@ fn tool_calls_and_results_become_text_in_every_protocol() {
         {"type":"shell_call_output","call_id":"d","output":[{"stdout":"a.rs"}]}]}"#), @r#"
     System: brief
     User: hi
-    Assistant: read({})
-    Tool: text
-    Assistant: shell_call({"commands":["ls"]})
-    Tool: [{"stdout":"a.rs"}]
+    Assistant:
+      -> read {}
+    Tool (read): text
+    Assistant:
+      -> shell_call {"commands":["ls"]}
+    Tool (shell_call): [{"stdout":"a.rs"}]
     "#);
 }
 
@@ -90,11 +102,13 @@ fn what_the_newest_agents_send_is_rendered() {
         {"type":"custom_tool_call","call_id":"d","name":"exec","namespace":null,"input":"cd"},
         {"type":"custom_tool_call_output","call_id":"d","output":"done"}]}"#), @r#"
     User: go
-    Assistant: functions.exec(ls "a")
-    Tool: a.rs
+    Assistant:
+      -> functions.exec {"input":"ls \"a\""}
+    Tool (functions.exec): a.rs
     b.rs
-    Assistant: exec(cd)
-    Tool: done
+    Assistant:
+      -> exec {"input":"cd"}
+    Tool (exec): done
     "#);
     insta::assert_snapshot!(turns(Endpoint::Messages, r#"{"model":"a","system":"first","messages":[
         {"role":"user","content":"go"},
@@ -114,7 +128,10 @@ fn what_the_newest_agents_send_is_rendered() {
 fn a_null_beside_what_is_called_does_not_hide_it() {
     let body = r#"{"model":"a","messages":[{"role":"assistant","tool_calls":[
         {"type":"custom","function":null,"custom":{"name":"run","arguments":null,"input":"ls"}}]}]}"#;
-    assert_eq!(turns(Endpoint::ChatCompletions, body), "Assistant: run(ls)");
+    assert_eq!(
+        turns(Endpoint::ChatCompletions, body),
+        "Assistant:\n  -> run {\"input\":\"ls\"}"
+    );
 }
 
 /// What is not supported of bodies, one a line.
@@ -172,29 +189,15 @@ fn options_that_a_text_model_cannot_follow_are_named() {
         )
     };
     insta::assert_snapshot!(refusals(&[
-        (Endpoint::Messages, &body(r#""tool_choice":{"type":"any"}"#)),
-        (Endpoint::Messages, &body(r#""output_config":{"format":{"type":"json_schema"}}"#)),
         (Endpoint::ChatCompletions, &body(r#""n":2"#)),
-        (Endpoint::ChatCompletions, &body(r#""response_format":{"type":"json_object"}"#)),
-        (Endpoint::ChatCompletions, &body(r#""tool_choice":"required""#)),
-        (Endpoint::ChatCompletions, &body(r#""tool_choice":{"type":"function","function":{"name":"f"}}"#)),
-        (Endpoint::ChatCompletions, &body(r#""function_call":{"name":"f"}"#)),
         (Endpoint::Responses, &body(r#""previous_response_id":"r""#)),
         (Endpoint::Responses, &body(r#""conversation":"c""#)),
         (Endpoint::Responses, &body(r#""background":true"#)),
-        (Endpoint::Responses, &body(r#""text":{"format":{"type":"json_schema"}}"#)),
     ]), @r#"
-    tool_choice: a forced tool call is not supported by a text model
-    output_config.format: a format other than text is not supported by a text model
     n: more than one answer is not supported by a text model
-    response_format: a format other than text is not supported by a text model
-    tool_choice: a forced tool call is not supported by a text model
-    tool_choice: a forced tool call is not supported by a text model
-    tool_choice: a forced tool call is not supported by a text model
     previous_response_id: an earlier response by reference is not supported by a text model
     conversation: a stored conversation is not supported by a text model
     background: an answer in the background is not supported by a text model
-    text.format: a format other than text is not supported by a text model
     "#);
 }
 
@@ -218,3 +221,37 @@ fn an_agents_request_without_pictures_is_a_conversation() {
     );
     assert!(conversation.turns[3].text.contains("日本 🦀"));
 }
+
+#[test]
+fn results_belong_to_calls_by_their_ids() {
+    insta::assert_snapshot!(turns(Endpoint::ChatCompletions, r#"{"model":"a","messages":[
+        {"role":"assistant","tool_calls":[{"id":"t","type":"function","function":{"name":"read","arguments":""}},
+            {"id":"u","type":"function","function":{"name":"list","arguments":"[1]"}}]},
+        {"role":"tool","tool_call_id":"u","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},
+        {"role":"tool","tool_call_id":"t","content":"c"},
+        {"role":"tool","tool_call_id":"x","content":"d"},
+        {"role":"assistant","function_call":{"name":"old","arguments":"{}"}},
+        {"role":"function","name":"old","content":"e"}]}"#), @r#"
+    Assistant:
+      -> read {}
+      -> list {"input":"[1]"}
+    Tool (list): a
+    b
+    Tool (read): c
+    Tool: d
+    Assistant:
+      -> old {}
+    Tool (old): e
+    "#);
+    insta::assert_snapshot!(turns(Endpoint::Messages, r#"{"model":"a","messages":[
+        {"role":"assistant","content":[{"type":"text","text":"both"},{"type":"tool_use","id":"t","name":"read","input":{}},{"type":"tool_use","id":"u","name":"list","input":{}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"u","content":"a"},{"type":"tool_result","tool_use_id":"t","content":"b"}]}]}"#), @"
+    Assistant: both
+      -> read {}
+      -> list {}
+    Tool (list): a
+    Tool (read): b
+    ");
+}
+
+mod asked;

@@ -3,7 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
-use super::{Meta, Stop};
+use super::logprobs::{self, TokenLogprob};
+use super::{Answer, Meta, Stop};
+use crate::conversation::ToolCall;
 use crate::json::encode;
 use crate::sse::encode_event;
 use crate::usage::Usage;
@@ -12,10 +14,12 @@ use crate::usage::Usage;
 pub(crate) struct Writer {
     id: String,
     meta: Meta,
+    /// Calls that the stream has had.
+    calls: usize,
 }
 
 #[derive(Serialize)]
-struct Answer<'a, C: Serialize> {
+struct Completion<'a, C: Serialize> {
     id: &'a str,
     object: &'static str,
     created: u64,
@@ -47,32 +51,83 @@ impl Report {
 struct ChunkChoice<'a> {
     index: u32,
     delta: Delta<'a>,
-    logprobs: (),
+    logprobs: Option<Logprobs>,
     finish_reason: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[CallDelta<'a>; 1]>,
+}
+
+/// A piece of a call: first who is called, then with what.
+#[derive(Serialize)]
+struct CallDelta<'a> {
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    function: FunctionDelta<'a>,
+}
+
+#[derive(Serialize)]
+struct FunctionDelta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    arguments: &'a str,
+}
+
+#[derive(Serialize)]
+struct Logprobs {
+    content: Vec<logprobs::Entry>,
+    refusal: (),
+}
+
+impl Logprobs {
+    /// None where there are no tokens, as where they were not asked for.
+    fn of(tokens: &[TokenLogprob]) -> Option<Self> {
+        (!tokens.is_empty()).then(|| Self {
+            content: logprobs::entries(tokens),
+            refusal: (),
+        })
+    }
 }
 
 #[derive(Serialize)]
 struct Choice<'a> {
     index: u32,
     message: Message<'a>,
-    logprobs: (),
+    logprobs: Option<Logprobs>,
     finish_reason: &'static str,
 }
 
 #[derive(Serialize)]
 struct Message<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Option<&'a str>,
     refusal: (),
     annotations: [(); 0],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Call<'a>>,
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    id: String,
+    r#type: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    arguments: &'a str,
 }
 
 #[derive(Serialize)]
@@ -118,6 +173,7 @@ const fn finish_reason(stop: &Stop) -> &'static str {
     match stop {
         Stop::EndTurn | Stop::StopSequence(_) => "stop",
         Stop::MaxTokens => "length",
+        Stop::ToolCalls => "tool_calls",
     }
 }
 
@@ -126,6 +182,7 @@ impl Writer {
         Self {
             id: format!("chatcmpl-{}", meta.id),
             meta,
+            calls: 0,
         }
     }
 
@@ -135,13 +192,19 @@ impl Writer {
             Some(id) => Self {
                 id: id.to_owned(),
                 meta,
+                calls: 0,
             },
             None => Self::new(meta),
         }
     }
 
-    fn answer<C: Serialize>(&self, object: &'static str, choices: &[C], usage: Report) -> String {
-        encode(&Answer {
+    fn completion<C: Serialize>(
+        &self,
+        object: &'static str,
+        choices: &[C],
+        usage: Report,
+    ) -> String {
+        encode(&Completion {
             id: &self.id,
             object,
             created: self.meta.created_unix,
@@ -152,16 +215,20 @@ impl Writer {
     }
 
     fn chunk(&self, choices: &[ChunkChoice<'_>], usage: Report) -> Bytes {
-        encode_event(None, &self.answer("chat.completion.chunk", choices, usage))
+        let chunk = self.completion("chat.completion.chunk", choices, usage);
+        encode_event(None, &chunk)
     }
 
-    fn choice(&self, index: u32, delta: Delta<'_>, finish_reason: Option<&'static str>) -> Bytes {
-        let choice = ChunkChoice {
-            index,
+    fn delta(&self, delta: Delta<'_>) -> Bytes {
+        self.choice(ChunkChoice {
+            index: 0,
             delta,
-            logprobs: (),
-            finish_reason,
-        };
+            logprobs: None,
+            finish_reason: None,
+        })
+    }
+
+    fn choice(&self, choice: ChunkChoice<'_>) -> Bytes {
         let usage = if self.meta.include_usage {
             Report::Pending
         } else {
@@ -171,19 +238,58 @@ impl Writer {
     }
 
     pub(crate) fn start(&self) -> Bytes {
-        let delta = Delta {
+        self.delta(Delta {
             role: Some("assistant"),
             content: Some(""),
-        };
-        self.choice(0, delta, None)
+            ..Delta::default()
+        })
     }
 
-    pub(super) fn delta(&self, text: &str) -> Bytes {
-        let delta = Delta {
-            role: None,
-            content: Some(text),
+    pub(super) fn text(&self, text: &str, tokens: &[TokenLogprob]) -> Bytes {
+        self.choice(ChunkChoice {
+            index: 0,
+            delta: Delta {
+                content: Some(text),
+                ..Delta::default()
+            },
+            logprobs: Logprobs::of(tokens),
+            finish_reason: None,
+        })
+    }
+
+    fn call_id(&self, index: usize) -> String {
+        format!("call_{}_{index}", self.meta.id)
+    }
+
+    pub(super) fn call(&mut self, call: &ToolCall) -> Bytes {
+        let index = self.calls;
+        self.calls += 1;
+        let who = CallDelta {
+            index,
+            id: Some(self.call_id(index)),
+            r#type: Some("function"),
+            function: FunctionDelta {
+                name: Some(&call.name),
+                arguments: "",
+            },
         };
-        self.choice(0, delta, None)
+        let with_what = CallDelta {
+            index,
+            id: None,
+            r#type: None,
+            function: FunctionDelta {
+                name: None,
+                arguments: &call.arguments,
+            },
+        };
+        let mut events = BytesMut::new();
+        for piece in [who, with_what] {
+            events.extend_from_slice(&self.delta(Delta {
+                tool_calls: Some([piece]),
+                ..Delta::default()
+            }));
+        }
+        events.freeze()
     }
 
     pub(super) fn finish(&self, stop: &Stop, usage: &Usage) -> Bytes {
@@ -193,11 +299,12 @@ impl Writer {
     }
 
     fn stop(&self, index: u32, stop: &Stop) -> Bytes {
-        let delta = Delta {
-            role: None,
-            content: None,
-        };
-        self.choice(index, delta, Some(finish_reason(stop)))
+        self.choice(ChunkChoice {
+            index,
+            delta: Delta::default(),
+            logprobs: None,
+            finish_reason: Some(finish_reason(stop)),
+        })
     }
 
     /// The last chunk of a choice that is cut at the limit on output.
@@ -215,18 +322,31 @@ impl Writer {
         events.freeze()
     }
 
-    pub(super) fn body(&self, text: &str, stop: &Stop, usage: &Usage) -> Bytes {
+    pub(super) fn body(&self, answer: &Answer, stop: &Stop, usage: &Usage) -> Bytes {
+        let calls = answer.calls.iter().enumerate();
+        let is_call_alone = answer.text.is_empty() && !answer.calls.is_empty();
         let choice = Choice {
             index: 0,
             message: Message {
                 role: "assistant",
-                content: text,
+                content: (!is_call_alone).then_some(&answer.text),
                 refusal: (),
                 annotations: [],
+                tool_calls: calls
+                    .map(|(index, call)| Call {
+                        id: self.call_id(index),
+                        r#type: "function",
+                        function: Function {
+                            name: &call.name,
+                            arguments: &call.arguments,
+                        },
+                    })
+                    .collect(),
             },
-            logprobs: (),
+            logprobs: Logprobs::of(&answer.tokens),
             finish_reason: finish_reason(stop),
         };
-        Bytes::from(self.answer("chat.completion", &[choice], Report::Counted(usage.into())))
+        let usage = Report::Counted(usage.into());
+        Bytes::from(self.completion("chat.completion", &[choice], usage))
     }
 }

@@ -2,8 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
-use super::{Meta, Stop};
+use super::{Answer, Meta, Stop};
+use crate::conversation::{ToolCall, as_object};
 use crate::json::encode;
 use crate::sse::encode_event;
 use crate::usage::Usage;
@@ -12,6 +14,11 @@ use crate::usage::Usage;
 pub(crate) struct Writer {
     id: String,
     meta: Meta,
+    /// The place of the block that comes next, or is open.
+    index: u64,
+    has_open_text: bool,
+    /// Calls that the stream has had.
+    calls: usize,
 }
 
 #[derive(Serialize)]
@@ -20,16 +27,31 @@ struct Message<'a> {
     r#type: &'static str,
     role: &'static str,
     model: &'a str,
-    content: &'a [Text<'a>],
+    content: &'a [Block<'a>],
     stop_reason: Option<&'static str>,
     stop_sequence: Option<&'a str>,
     usage: MessageUsage,
 }
 
+/// A block, or what a stream adds to one.
 #[derive(Serialize)]
-struct Text<'a> {
-    r#type: &'static str,
-    text: &'a str,
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block<'a> {
+    Text {
+        text: &'a str,
+    },
+    ToolUse {
+        id: String,
+        name: &'a str,
+        /// A JSON object.
+        input: Box<RawValue>,
+    },
+    TextDelta {
+        text: &'a str,
+    },
+    InputJsonDelta {
+        partial_json: &'a str,
+    },
 }
 
 #[derive(Serialize)]
@@ -56,12 +78,12 @@ enum Event<'a> {
         message: Message<'a>,
     },
     ContentBlockStart {
-        index: u32,
-        content_block: Text<'a>,
+        index: u64,
+        content_block: Block<'a>,
     },
     ContentBlockDelta {
-        index: u32,
-        delta: Text<'a>,
+        index: u64,
+        delta: Block<'a>,
     },
     ContentBlockStop {
         index: u64,
@@ -116,13 +138,14 @@ const fn stop_reason(stop: &Stop) -> &'static str {
         Stop::EndTurn => "end_turn",
         Stop::MaxTokens => "max_tokens",
         Stop::StopSequence(_) => "stop_sequence",
+        Stop::ToolCalls => "tool_use",
     }
 }
 
 fn stop_sequence(stop: &Stop) -> Option<&str> {
     match stop {
         Stop::StopSequence(sequence) => Some(sequence),
-        Stop::EndTurn | Stop::MaxTokens => None,
+        Stop::EndTurn | Stop::MaxTokens | Stop::ToolCalls => None,
     }
 }
 
@@ -161,12 +184,15 @@ impl Writer {
         Self {
             id: format!("msg_{}", meta.id),
             meta,
+            index: 0,
+            has_open_text: false,
+            calls: 0,
         }
     }
 
     fn message<'a>(
         &'a self,
-        content: &'a [Text<'a>],
+        content: &'a [Block<'a>],
         stop: Option<&'a Stop>,
         usage: &Usage,
     ) -> Message<'a> {
@@ -183,37 +209,78 @@ impl Writer {
     }
 
     pub(super) fn start(&self, prompt_tokens: u64) -> Bytes {
-        let usage = Usage {
+        self.begin(&Usage {
             fresh_input: prompt_tokens,
             ..Usage::default()
+        })
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> Bytes {
+        let mut events = BytesMut::new();
+        self.open_text(&mut events);
+        let delta = Event::ContentBlockDelta {
+            index: self.index,
+            delta: Block::TextDelta { text },
         };
-        let block = Event::ContentBlockStart {
-            index: 0,
-            content_block: Text {
-                r#type: "text",
-                text: "",
-            },
-        };
-        let mut events = BytesMut::from(self.begin(&usage));
-        events.extend_from_slice(&block.encode());
+        events.extend_from_slice(&delta.encode());
         events.freeze()
     }
 
-    #[expect(clippy::unused_self, reason = "the three writers are called alike")]
-    pub(super) fn delta(&self, text: &str) -> Bytes {
-        Event::ContentBlockDelta {
-            index: 0,
-            delta: Text {
-                r#type: "text_delta",
-                text,
-            },
+    fn open_text(&mut self, events: &mut BytesMut) {
+        if !self.has_open_text {
+            self.has_open_text = true;
+            let opening = Event::ContentBlockStart {
+                index: self.index,
+                content_block: Block::Text { text: "" },
+            };
+            events.extend_from_slice(&opening.encode());
         }
-        .encode()
     }
 
-    #[expect(clippy::unused_self, reason = "the three writers are called alike")]
-    pub(super) fn finish(&self, stop: &Stop, usage: &Usage) -> Bytes {
-        let mut events = BytesMut::from(close(0));
+    fn close_text(&mut self, events: &mut BytesMut) {
+        if self.has_open_text {
+            self.has_open_text = false;
+            events.extend_from_slice(&close(self.index));
+            self.index += 1;
+        }
+    }
+
+    fn call_id(&self, index: usize) -> String {
+        format!("toolu_{}_{index}", self.meta.id)
+    }
+
+    pub(super) fn call(&mut self, call: &ToolCall) -> Bytes {
+        let mut events = BytesMut::new();
+        self.close_text(&mut events);
+        let opening = Event::ContentBlockStart {
+            index: self.index,
+            content_block: Block::ToolUse {
+                id: self.call_id(self.calls),
+                name: &call.name,
+                input: input(""),
+            },
+        };
+        let delta = Event::ContentBlockDelta {
+            index: self.index,
+            delta: Block::InputJsonDelta {
+                partial_json: &call.arguments,
+            },
+        };
+        for bytes in [opening.encode(), delta.encode(), close(self.index)] {
+            events.extend_from_slice(&bytes);
+        }
+        self.calls += 1;
+        self.index += 1;
+        events.freeze()
+    }
+
+    pub(super) fn finish(&mut self, stop: &Stop, usage: &Usage) -> Bytes {
+        let mut events = BytesMut::new();
+        // A message without a block is more than clients are ready for.
+        if self.index == 0 {
+            self.open_text(&mut events);
+        }
+        self.close_text(&mut events);
         events.extend_from_slice(&stop_event(stop, usage));
         events.extend_from_slice(&end());
         events.freeze()
@@ -227,11 +294,23 @@ impl Writer {
         .encode()
     }
 
-    pub(super) fn body(&self, text: &str, stop: &Stop, usage: &Usage) -> Bytes {
-        let content = [Text {
-            r#type: "text",
-            text,
-        }];
+    pub(super) fn body(&self, answer: &Answer, stop: &Stop, usage: &Usage) -> Bytes {
+        let mut content = Vec::new();
+        if !answer.text.is_empty() || answer.calls.is_empty() {
+            content.push(Block::Text { text: &answer.text });
+        }
+        for (index, call) in answer.calls.iter().enumerate() {
+            content.push(Block::ToolUse {
+                id: self.call_id(index),
+                name: &call.name,
+                input: input(&call.arguments),
+            });
+        }
         Bytes::from(encode(&self.message(&content, Some(stop), usage)))
     }
+}
+
+/// Arguments as JSON within JSON.
+fn input(arguments: &str) -> Box<RawValue> {
+    RawValue::from_string(as_object(arguments)).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

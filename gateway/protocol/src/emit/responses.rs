@@ -1,166 +1,71 @@
-//! Responses: one message of one text.
+//! Responses: messages of one text each, and calls of functions.
+
+mod shape;
 
 use bytes::{Bytes, BytesMut};
-use serde::Serialize;
+use serde_json::Value;
 
-use super::{Meta, Stop};
+use self::shape::{
+    Asked, Call, Event, IncompleteDetails, Item, Message, Part, Response, ResponseUsage,
+};
+use super::logprobs::{self, TokenLogprob};
+use super::{Answer, Meta, Stop};
+use crate::conversation::ToolCall;
 use crate::json::encode;
+use crate::request::RequestView;
 use crate::sse::encode_event;
 use crate::usage::Usage;
 
 #[derive(Debug)]
 pub(crate) struct Writer {
+    about: About,
+    /// The items that the stream has had, which its last event repeats.
+    output: Vec<Item>,
+    /// The message that is open.
+    open: Option<Open>,
+    stream: Numbered,
+}
+
+/// What every event of a response says of it.
+#[derive(Debug)]
+struct About {
     id: String,
-    item_id: String,
     meta: Meta,
-    /// What the stream has said, which its last events repeat.
-    said: String,
-    sequence: u64,
+    asked: Asked,
 }
 
-#[derive(Serialize)]
-struct Response<'a> {
-    id: &'a str,
-    object: &'static str,
-    created_at: u64,
-    status: &'static str,
-    error: (),
-    incomplete_details: Option<IncompleteDetails>,
-    model: &'a str,
-    output: &'a [Item<'a>],
-    parallel_tool_calls: bool,
-    tool_choice: &'static str,
-    tools: [(); 0],
-    usage: Option<ResponseUsage>,
+#[derive(Debug)]
+struct Open {
+    id: String,
+    part: Part,
 }
 
-#[derive(Serialize)]
-struct IncompleteDetails {
-    reason: &'static str,
+/// Events on their way out, each with the next number.
+#[derive(Debug, Default)]
+struct Numbered {
+    next: u64,
+    bytes: BytesMut,
 }
 
-#[derive(Serialize)]
-struct Item<'a> {
-    id: &'a str,
-    r#type: &'static str,
-    status: &'static str,
-    role: &'static str,
-    content: &'a [Part<'a>],
-}
-
-#[derive(Serialize)]
-struct Part<'a> {
-    r#type: &'static str,
-    text: &'a str,
-    annotations: [(); 0],
-    logprobs: [(); 0],
-}
-
-impl<'a> Part<'a> {
-    const fn new(text: &'a str) -> Self {
-        Self {
-            r#type: "output_text",
-            text,
-            annotations: [],
-            logprobs: [],
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ResponseUsage {
-    input_tokens: u64,
-    input_tokens_details: InputDetails,
-    output_tokens: u64,
-    output_tokens_details: OutputDetails,
-    total_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct InputDetails {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct OutputDetails {
-    reasoning_tokens: u64,
-}
-
-impl From<&Usage> for ResponseUsage {
-    fn from(usage: &Usage) -> Self {
-        Self {
-            input_tokens: usage.input(),
-            input_tokens_details: InputDetails {
-                cached_tokens: usage.cache_read,
-                cache_write_tokens: usage.cache_write(),
-            },
-            output_tokens: usage.output,
-            output_tokens_details: OutputDetails {
-                reasoning_tokens: usage.reasoning,
-            },
-            total_tokens: usage.input().saturating_add(usage.output),
-        }
-    }
-}
-
-/// An event; members that a kind of event does not have are left out.
-#[derive(Serialize, Default)]
-struct Event<'a> {
-    r#type: &'static str,
-    sequence_number: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<Response<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item: Option<Item<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    part: Option<Part<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delta: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<[(); 0]>,
-}
-
-impl<'a> Event<'a> {
-    fn of_response(r#type: &'static str, response: Response<'a>) -> Self {
-        Self {
-            r#type,
-            response: Some(response),
-            ..Self::default()
-        }
+impl Numbered {
+    fn push(&mut self, event: Event<'_>) {
+        let event = Event {
+            sequence_number: self.next,
+            ..event
+        };
+        self.next += 1;
+        let event = encode_event(Some(event.r#type), &encode(&event));
+        self.bytes.extend_from_slice(&event);
     }
 
-    fn of_item(r#type: &'static str, item: Item<'a>) -> Self {
-        Self {
-            r#type,
-            output_index: Some(0),
-            item: Some(item),
-            ..Self::default()
-        }
-    }
-
-    fn of_text(r#type: &'static str, item_id: &'a str) -> Self {
-        Self {
-            r#type,
-            item_id: Some(item_id),
-            output_index: Some(0),
-            content_index: Some(0),
-            ..Self::default()
-        }
+    fn take(&mut self) -> Bytes {
+        self.bytes.split().freeze()
     }
 }
 
 const fn status(stop: &Stop) -> &'static str {
     match stop {
-        Stop::EndTurn | Stop::StopSequence(_) => "completed",
+        Stop::EndTurn | Stop::StopSequence(_) | Stop::ToolCalls => "completed",
         Stop::MaxTokens => "incomplete",
     }
 }
@@ -170,20 +75,10 @@ pub(crate) fn usage_member(usage: &Usage) -> String {
     encode(&ResponseUsage::from(usage))
 }
 
-impl Writer {
-    pub(crate) fn new(meta: Meta) -> Self {
-        Self {
-            id: format!("resp_{}", meta.id),
-            item_id: format!("msg_{}", meta.id),
-            meta,
-            said: String::new(),
-            sequence: 0,
-        }
-    }
-
+impl About {
     fn response<'a>(
         &'a self,
-        output: &'a [Item<'a>],
+        output: &'a [Item],
         stop: Option<&Stop>,
         usage: Option<&Usage>,
     ) -> Response<'a> {
@@ -201,99 +96,207 @@ impl Writer {
             },
             model: &self.meta.model,
             output,
-            parallel_tool_calls: true,
-            tool_choice: "auto",
-            tools: [],
+            asked: &self.asked,
             usage: usage.map(Into::into),
+        }
+    }
+
+    /// The id of a message; the first one has the answer's own.
+    fn message_id(&self, index: usize) -> String {
+        match index {
+            0 => format!("msg_{}", self.meta.id),
+            _ => format!("msg_{}_{index}", self.meta.id),
+        }
+    }
+
+    fn message(id: String, status: &'static str, content: Vec<Part>) -> Item {
+        Item::Message(Message {
+            id,
+            r#type: "message",
+            status,
+            role: "assistant",
+            content,
+        })
+    }
+
+    fn call(&self, index: usize, call: &ToolCall) -> Call {
+        Call {
+            id: format!("fc_{}_{index}", self.meta.id),
+            r#type: "function_call",
+            status: "completed",
+            call_id: format!("call_{}_{index}", self.meta.id),
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(meta: Meta) -> Self {
+        Self {
+            about: About {
+                id: format!("resp_{}", meta.id),
+                meta,
+                asked: Asked::default(),
+            },
+            output: Vec::new(),
+            open: None,
+            stream: Numbered::default(),
+        }
+    }
+
+    /// Takes in what the request says of tools.
+    pub(super) fn repeat(&mut self, view: &RequestView, body: &[u8]) {
+        let body = body.get(view.body.clone()).unwrap_or_default();
+        let Ok(Value::Object(mut body)) = serde_json::from_slice(body) else {
+            return;
+        };
+        let asked = &mut self.about.asked;
+        let mut said = |key| body.remove(key).filter(|value: &Value| !value.is_null());
+        if let Some(tools) = said("tools") {
+            asked.tools = tools;
+        }
+        if let Some(choice) = said("tool_choice") {
+            asked.tool_choice = choice;
+        }
+        if let Some(Value::Bool(parallel)) = said("parallel_tool_calls") {
+            asked.parallel_tool_calls = parallel;
         }
     }
 
     /// The response as it is told before its first item.
     pub(crate) fn begun(&self) -> String {
-        encode(&self.response(&[], None, None))
-    }
-
-    fn item<'a>(&'a self, status: &'static str, content: &'a [Part<'a>]) -> Item<'a> {
-        Item {
-            id: &self.item_id,
-            r#type: "message",
-            status,
-            role: "assistant",
-            content,
-        }
-    }
-
-    /// Numbers the events from where the stream stands and writes them.
-    fn write<const N: usize>(&self, events: [Event<'_>; N]) -> BytesMut {
-        let mut bytes = BytesMut::new();
-        for (sequence_number, event) in (self.sequence..).zip(events) {
-            let event = Event {
-                sequence_number,
-                ..event
-            };
-            bytes.extend_from_slice(&encode_event(Some(event.r#type), &encode(&event)));
-        }
-        bytes
+        encode(&self.about.response(&[], None, None))
     }
 
     pub(super) fn start(&mut self) -> Bytes {
-        let part = Event {
-            part: Some(Part::new("")),
-            ..Event::of_text("response.content_part.added", &self.item_id)
-        };
-        let bytes = self.write([
-            Event::of_response("response.created", self.response(&[], None, None)),
-            Event::of_response("response.in_progress", self.response(&[], None, None)),
-            Event::of_item("response.output_item.added", self.item("in_progress", &[])),
-            part,
-        ]);
-        self.sequence += 4;
-        bytes.freeze()
+        for kind in ["response.created", "response.in_progress"] {
+            let response = self.about.response(&[], None, None);
+            self.stream.push(Event::of_response(kind, response));
+        }
+        self.stream.take()
     }
 
-    pub(super) fn delta(&mut self, text: &str) -> Bytes {
-        self.said.push_str(text);
-        let bytes = self.write([Event {
-            delta: Some(text),
-            logprobs: Some([]),
-            ..Event::of_text("response.output_text.delta", &self.item_id)
-        }]);
-        self.sequence += 1;
-        bytes.freeze()
+    pub(super) fn text(&mut self, text: &str, tokens: &[TokenLogprob]) -> Bytes {
+        self.open_message();
+        if let Some(open) = &mut self.open {
+            let logprobs = logprobs::entries(tokens);
+            self.stream.push(Event {
+                content_index: Some(0),
+                delta: Some(text),
+                logprobs: Some(&logprobs),
+                ..Event::within("response.output_text.delta", self.output.len(), &open.id)
+            });
+            open.part.text.push_str(text);
+            open.part.logprobs.extend(logprobs);
+        }
+        self.stream.take()
+    }
+
+    pub(super) fn call(&mut self, call: &ToolCall) -> Bytes {
+        self.close_message("completed");
+        let place = self.output.len();
+        let calls = self.output.iter();
+        let index = calls.filter(|item| matches!(item, Item::Call(_))).count();
+        let whole = self.about.call(index, call);
+        let begun = Item::Call(Call {
+            status: "in_progress",
+            arguments: String::new(),
+            ..whole.clone()
+        });
+        self.stream
+            .push(Event::of_item("response.output_item.added", place, &begun));
+        self.stream.push(Event {
+            delta: Some(&whole.arguments),
+            ..Event::within("response.function_call_arguments.delta", place, &whole.id)
+        });
+        self.stream.push(Event {
+            name: Some(&whole.name),
+            arguments: Some(&whole.arguments),
+            ..Event::within("response.function_call_arguments.done", place, &whole.id)
+        });
+        let item = Item::Call(whole);
+        self.stream
+            .push(Event::of_item("response.output_item.done", place, &item));
+        self.output.push(item);
+        self.stream.take()
     }
 
     pub(super) fn finish(&mut self, stop: &Stop, usage: &Usage) -> Bytes {
-        let text = Event {
-            text: Some(&self.said),
-            logprobs: Some([]),
-            ..Event::of_text("response.output_text.done", &self.item_id)
-        };
-        let part = Event {
-            part: Some(Part::new(&self.said)),
-            ..Event::of_text("response.content_part.done", &self.item_id)
-        };
-        let content = [Part::new(&self.said)];
-        let output = [self.item(status(stop), &content)];
+        // A response without output is more than clients are ready for.
+        if self.output.is_empty() {
+            self.open_message();
+        }
+        self.close_message(status(stop));
         let last = match stop {
             Stop::MaxTokens => "response.incomplete",
-            Stop::EndTurn | Stop::StopSequence(_) => "response.completed",
+            Stop::EndTurn | Stop::StopSequence(_) | Stop::ToolCalls => "response.completed",
         };
-        let bytes = self.write([
-            text,
-            part,
-            Event::of_item(
-                "response.output_item.done",
-                self.item(status(stop), &content),
-            ),
-            Event::of_response(last, self.response(&output, Some(stop), Some(usage))),
-        ]);
-        self.sequence += 4;
-        bytes.freeze()
+        let response = self.about.response(&self.output, Some(stop), Some(usage));
+        self.stream.push(Event::of_response(last, response));
+        self.stream.take()
     }
 
-    pub(super) fn body(&self, text: &str, stop: &Stop, usage: &Usage) -> Bytes {
-        let content = [Part::new(text)];
-        let output = [self.item(status(stop), &content)];
-        Bytes::from(encode(&self.response(&output, Some(stop), Some(usage))))
+    /// Announces a message, unless one is open.
+    fn open_message(&mut self) {
+        if self.open.is_some() {
+            return;
+        }
+        let place = self.output.len();
+        let messages = self.output.iter();
+        let messages = messages.filter(|item| matches!(item, Item::Message(_)));
+        let id = self.about.message_id(messages.count());
+        let part = Part::new(String::new(), Vec::new());
+        let item = About::message(id.clone(), "in_progress", Vec::new());
+        self.stream
+            .push(Event::of_item("response.output_item.added", place, &item));
+        self.stream.push(Event {
+            content_index: Some(0),
+            part: Some(&part),
+            ..Event::within("response.content_part.added", place, &id)
+        });
+        self.open = Some(Open { id, part });
+    }
+
+    /// Closes the message that is open.
+    fn close_message(&mut self, status: &'static str) {
+        let Some(Open { id, part }) = self.open.take() else {
+            return;
+        };
+        let place = self.output.len();
+        self.stream.push(Event {
+            content_index: Some(0),
+            text: Some(&part.text),
+            logprobs: Some(&part.logprobs),
+            ..Event::within("response.output_text.done", place, &id)
+        });
+        self.stream.push(Event {
+            content_index: Some(0),
+            part: Some(&part),
+            ..Event::within("response.content_part.done", place, &id)
+        });
+        let item = About::message(id, status, vec![part]);
+        self.stream
+            .push(Event::of_item("response.output_item.done", place, &item));
+        self.output.push(item);
+    }
+
+    pub(super) fn body(&self, answer: &Answer, stop: &Stop, usage: &Usage) -> Bytes {
+        let mut output = Vec::new();
+        if !answer.text.is_empty() || answer.calls.is_empty() {
+            // What calls follow was said to its end.
+            let status = if answer.calls.is_empty() {
+                status(stop)
+            } else {
+                "completed"
+            };
+            let part = Part::new(answer.text.clone(), logprobs::entries(&answer.tokens));
+            output.push(About::message(self.about.message_id(0), status, vec![part]));
+        }
+        for (index, call) in answer.calls.iter().enumerate() {
+            output.push(Item::Call(self.about.call(index, call)));
+        }
+        let response = self.about.response(&output, Some(stop), Some(usage));
+        Bytes::from(encode(&response))
     }
 }

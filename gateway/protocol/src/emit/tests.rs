@@ -36,10 +36,17 @@ fn stream(endpoint: Endpoint, stop: &Stop) -> Bytes {
     let mut bytes = emitter.start(USAGE.input()).to_vec();
     bytes.extend_from_slice(keep_alive(endpoint));
     for text in ["He", "llo \"", "\n"] {
-        bytes.extend_from_slice(&emitter.delta(text));
+        bytes.extend_from_slice(&emitter.text(text, &[]));
     }
     bytes.extend_from_slice(&emitter.finish(stop, &USAGE));
     Bytes::from(bytes)
+}
+
+fn hello() -> Answer {
+    Answer {
+        text: "Hello".to_owned(),
+        ..Answer::default()
+    }
 }
 
 fn text(bytes: &Bytes) -> String {
@@ -88,13 +95,13 @@ fn a_response_stream() {
     event: response.in_progress
     data: {"type":"response.in_progress","sequence_number":1,"response":{"id":"resp_01","object":"response","created_at":1790000000,"status":"in_progress","error":null,"incomplete_details":null,"model":"gemma-3-270m","output":[],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":null}}
 
+    : keep-alive
+
     event: response.output_item.added
     data: {"type":"response.output_item.added","sequence_number":2,"output_index":0,"item":{"id":"msg_01","type":"message","status":"in_progress","role":"assistant","content":[]}}
 
     event: response.content_part.added
     data: {"type":"response.content_part.added","sequence_number":3,"item_id":"msg_01","output_index":0,"content_index":0,"part":{"type":"output_text","text":"","annotations":[],"logprobs":[]}}
-
-    : keep-alive
 
     event: response.output_text.delta
     data: {"type":"response.output_text.delta","sequence_number":4,"item_id":"msg_01","output_index":0,"content_index":0,"delta":"He","logprobs":[]}
@@ -126,11 +133,11 @@ fn a_message_stream() {
     event: message_start
     data: {"type":"message_start","message":{"id":"msg_01","type":"message","role":"assistant","model":"gemma-3-270m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":11,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":0}}}
 
-    event: content_block_start
-    data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
-
     event: ping
     data: {"type": "ping"}
+
+    event: content_block_start
+    data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
 
     event: content_block_delta
     data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"He"}}
@@ -154,7 +161,7 @@ fn a_message_stream() {
 
 #[test]
 fn bodies() {
-    let body = |endpoint, stop| text(&emitter(endpoint).body("Hello", stop, &USAGE));
+    let body = |endpoint, stop| text(&emitter(endpoint).body(&hello(), stop, &USAGE));
     insta::assert_snapshot!(body(Endpoint::ChatCompletions, &Stop::EndTurn), @r#"{"id":"chatcmpl-01","object":"chat.completion","created":1790000000,"model":"gemma-3-270m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}"#);
     insta::assert_snapshot!(body(Endpoint::Responses, &Stop::MaxTokens), @r#"{"id":"resp_01","object":"response","created_at":1790000000,"status":"incomplete","error":null,"incomplete_details":{"reason":"max_output_tokens"},"model":"gemma-3-270m","output":[{"id":"msg_01","type":"message","status":"incomplete","role":"assistant","content":[{"type":"output_text","text":"Hello","annotations":[],"logprobs":[]}]}],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":{"input_tokens":11,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":14}}"#);
     insta::assert_snapshot!(body(Endpoint::Messages, &Stop::MaxTokens), @r#"{"id":"msg_01","type":"message","role":"assistant","model":"gemma-3-270m","content":[{"type":"text","text":"Hello"}],"stop_reason":"max_tokens","stop_sequence":null,"usage":{"input_tokens":11,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":3}}"#);
@@ -185,7 +192,7 @@ fn usage_in_a_chat_stream_is_told_when_asked_for() {
     let mut emitter = Emitter::new(Endpoint::ChatCompletions, meta).unwrap();
     let parts = [
         emitter.start(1),
-        emitter.delta("a"),
+        emitter.text("a", &[]),
         emitter.finish(&Stop::EndTurn, &USAGE),
     ];
     assert!(parts.iter().all(|part| !text(part).contains("usage")));
@@ -228,7 +235,7 @@ fn our_own_tap_reads_what_we_write() {
             assert_eq!(tap.stop_reason(), Some(reason));
             assert_eq!(tap.model(), Some("gemma-3-270m"));
 
-            let body = emitter(endpoint).body("Hello", &stop, &USAGE);
+            let body = emitter(endpoint).body(&hello(), &stop, &USAGE);
             let outcome = body_tap(endpoint, &body).unwrap();
             assert_eq!(outcome.usage(), Some(USAGE));
             assert_eq!(outcome.stop_reason, Some(reason));
@@ -236,3 +243,5 @@ fn our_own_tap_reads_what_we_write() {
         }
     }
 }
+
+mod calls;

@@ -39,13 +39,13 @@ impl fmt::Display for Path<'_> {
 
 /// A value of the request on the way to being read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Node<'d, 'p> {
+pub(crate) struct Node<'d, 'p> {
     value: Value<'d>,
     path: Path<'p>,
 }
 
 impl<'d> Node<'d, 'static> {
-    pub(super) fn root(value: Value<'d>) -> Self {
+    pub(crate) fn root(value: Value<'d>) -> Self {
         Self {
             value,
             path: Path {
@@ -57,12 +57,27 @@ impl<'d> Node<'d, 'static> {
 }
 
 impl<'d> Node<'d, '_> {
-    pub(super) fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         self.value.span()
     }
 
-    pub(super) fn kind(&self) -> JsonKind {
+    pub(crate) fn kind(&self) -> JsonKind {
         self.value.kind()
+    }
+
+    /// The value as it is spelled.
+    pub(crate) fn raw(&self) -> &'d str {
+        self.value.raw()
+    }
+
+    /// The value itself, without its place.
+    pub(crate) fn value(&self) -> Value<'d> {
+        self.value
+    }
+
+    /// The place in the request, such as `tools[0].function`.
+    pub(crate) fn place(&self) -> String {
+        self.path.to_string()
     }
 
     fn child<'s>(&'s self, step: Step<'s>, value: Value<'d>) -> Node<'d, 's> {
@@ -76,12 +91,12 @@ impl<'d> Node<'d, '_> {
     }
 
     /// The fault that something else should stand here.
-    pub(super) fn unexpected(&self, expected: &'static str) -> ViewError {
+    pub(crate) fn unexpected(&self, expected: &'static str) -> ViewError {
         self.found(expected, self.kind().as_str())
     }
 
     /// The fault that nothing stands here.
-    pub(super) fn empty(&self, expected: &'static str) -> ViewError {
+    pub(crate) fn empty(&self, expected: &'static str) -> ViewError {
         self.found(
             expected,
             match self.kind() {
@@ -105,13 +120,13 @@ impl<'d> Node<'d, '_> {
     }
 
     /// The fault that two members of this object exclude each other.
-    pub(super) fn conflict(&self, key: &'static str, other: &'static str) -> ViewError {
+    pub(crate) fn conflict(&self, key: &'static str, other: &'static str) -> ViewError {
         let path = self.child(Step::Key(key), self.value).path.to_string();
         ViewError::Conflict { path, other }
     }
 
     /// A member that must be there.
-    pub(super) fn require<T>(
+    pub(crate) fn require<T>(
         &self,
         member: Option<T>,
         key: &'static str,
@@ -125,7 +140,7 @@ impl<'d> Node<'d, '_> {
 
     /// The members with these keys, `null` as absent. One that stands twice is a fault, also in another
     /// letter case; members with other keys are not looked at.
-    pub(super) fn fields<const N: usize>(
+    pub(crate) fn fields<const N: usize>(
         &self,
         keys: [&'static str; N],
     ) -> Result<[Option<Node<'d, '_>>; N], ViewError> {
@@ -174,20 +189,20 @@ impl<'d> Node<'d, '_> {
     }
 
     /// Where the member with this key is, if it is `null`.
-    pub(super) fn null(&self, key: &str) -> Option<Span> {
+    pub(crate) fn null(&self, key: &str) -> Option<Span> {
         let value = self.value.get(key)?;
         value.is_null().then(|| value.span())
     }
 
     /// Whether this is an array without values.
-    pub(super) fn is_empty_array(&self) -> bool {
+    pub(crate) fn is_empty_array(&self) -> bool {
         self.value
             .as_array()
             .is_some_and(|mut values| values.next().is_none())
     }
 
     /// The members of an object that are strings. All of its keys are read, so none may stand twice.
-    pub(super) fn string_pairs(&self) -> Result<Vec<(String, String)>, ViewError> {
+    pub(crate) fn string_pairs(&self) -> Result<Vec<(String, String)>, ViewError> {
         let members = self
             .value
             .as_object()
@@ -206,7 +221,7 @@ impl<'d> Node<'d, '_> {
     }
 
     /// The values of an array.
-    pub(super) fn elements(
+    pub(crate) fn elements(
         &self,
         expected: &'static str,
     ) -> Result<impl Iterator<Item = Node<'d, '_>>, ViewError> {
@@ -219,17 +234,17 @@ impl<'d> Node<'d, '_> {
             .map(|(index, value)| self.child(Step::Index(index), value)))
     }
 
-    pub(super) fn string(&self) -> Result<Cow<'d, str>, ViewError> {
+    pub(crate) fn string(&self) -> Result<Cow<'d, str>, ViewError> {
         self.value
             .as_str()
             .ok_or_else(|| self.unexpected("a string"))
     }
 
-    pub(super) fn owned_string(&self) -> Result<String, ViewError> {
+    pub(crate) fn owned_string(&self) -> Result<String, ViewError> {
         self.string().map(Cow::into_owned)
     }
 
-    pub(super) fn non_empty_string(&self) -> Result<String, ViewError> {
+    pub(crate) fn non_empty_string(&self) -> Result<String, ViewError> {
         let text = self.owned_string()?;
         if text.is_empty() {
             return Err(self.empty("a name"));
@@ -238,26 +253,26 @@ impl<'d> Node<'d, '_> {
     }
 
     /// The span of a value that must be a string.
-    pub(super) fn string_span(&self) -> Result<Span, ViewError> {
+    pub(crate) fn string_span(&self) -> Result<Span, ViewError> {
         match self.kind() {
             JsonKind::String => Ok(self.span()),
             _ => Err(self.unexpected("a string")),
         }
     }
 
-    pub(super) fn boolean(&self) -> Result<bool, ViewError> {
+    pub(crate) fn boolean(&self) -> Result<bool, ViewError> {
         self.value
             .as_bool()
             .ok_or_else(|| self.unexpected("a boolean"))
     }
 
-    pub(super) fn number(&self) -> Result<f64, ViewError> {
+    pub(crate) fn number(&self) -> Result<f64, ViewError> {
         self.value
             .as_f64()
             .ok_or_else(|| self.unexpected("a number"))
     }
 
-    pub(super) fn integer(&self) -> Result<i64, ViewError> {
+    pub(crate) fn integer(&self) -> Result<i64, ViewError> {
         const EXPECTED: &str = "a whole number";
         self.value
             .as_i64()
@@ -265,11 +280,20 @@ impl<'d> Node<'d, '_> {
     }
 
     /// A whole number from 0 on.
-    pub(super) fn count(&self) -> Result<u64, ViewError> {
+    pub(crate) fn count(&self) -> Result<u64, ViewError> {
         const EXPECTED: &str = "a whole number from 0 on";
         self.value
             .as_u64()
             .ok_or_else(|| self.wrong_number(EXPECTED))
+    }
+
+    /// A whole number from 0 to `most`.
+    pub(crate) fn count_up_to(&self, most: u8, expected: &'static str) -> Result<u8, ViewError> {
+        self.value
+            .as_u64()
+            .and_then(|count| u8::try_from(count).ok())
+            .filter(|count| *count <= most)
+            .ok_or_else(|| self.wrong_number(expected))
     }
 
     fn wrong_number(&self, expected: &'static str) -> ViewError {

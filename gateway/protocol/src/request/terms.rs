@@ -167,7 +167,7 @@ fn read_chat_extras(view: &mut RequestView, root: &Node<'_, '_>) -> Result<(), V
 
 /// Whether a tool of this type is run by the provider. One that this version does not know counts as
 /// such, as an unexpected bill is worse than a larger reservation.
-pub(super) fn runs_at_provider(kind: &str) -> bool {
+pub(crate) fn runs_at_provider(kind: &str) -> bool {
     const CLIENTS: [&str; 8] = [
         "function",
         "custom",

@@ -55,9 +55,10 @@ async fn every_token_but_the_first_gets_its_log_probability() {
     for count in [2, 3, 65, 66, 257, 258, 600] {
         let tokens = tokens(count);
         let scores = stage.engine.score(request(tokens.clone())).await.unwrap();
-        assert_close(&scores, &expected(&tokens));
+        assert_close(&scores.logprobs, &expected(&tokens));
     }
-    assert_eq!(stage.engine.score(request(tokens(1))).await, Ok(Vec::new()));
+    let of_one = stage.engine.score(request(tokens(1))).await.unwrap();
+    assert!(of_one.logprobs.is_empty() && of_one.prefix.is_none());
     stage.assert_idle(8);
 }
 
@@ -76,8 +77,8 @@ async fn texts_are_scored_beside_answers() {
         )
     };
     let (of_long, of_short, ()) = scores.await;
-    assert_close(&of_long.unwrap(), &expected(&long));
-    assert_close(&of_short.unwrap(), &expected(&short));
+    assert_close(&of_long.unwrap().logprobs, &expected(&long));
+    assert_close(&of_short.unwrap().logprobs, &expected(&short));
     assert_eq!(read(answer).await.0, " the thing");
     let second = &stage.passes()[1];
     let read: Vec<(usize, Rows)> = second.iter().map(|part| (part.tokens, part.rows)).collect();
@@ -143,10 +144,8 @@ async fn scoring_can_be_given_up_and_can_expire() {
     stage.in_pass(2);
     stage.advance(Duration::from_secs(1));
     stage.permit(1);
-    assert_eq!(
-        late.await,
-        Err(ScoreError::Failed(EngineFault::DeadlineExceeded))
-    );
+    let fault = late.await.unwrap_err();
+    assert_eq!(fault, ScoreError::Failed(EngineFault::DeadlineExceeded));
     let stats = stage.engine.stats();
     assert_eq!((stats.cancelled, stats.expired), (1, 1));
     stage.assert_idle(2);
@@ -169,7 +168,11 @@ async fn real_weights_score_as_their_logits_say() {
     let tokens = engine.tokenize(&prompt).unwrap();
     assert_eq!(tokens.len(), engine.count_tokens(&prompt).unwrap());
     assert!(tokens.len() > 256);
-    let scores = engine.score(request(tokens.clone())).await.unwrap();
+    let scores = engine
+        .score(request(tokens.clone()))
+        .await
+        .unwrap()
+        .logprobs;
 
     let team = super::team();
     let lead = team.lead();
@@ -197,6 +200,54 @@ async fn real_weights_score_as_their_logits_say() {
     }
 }
 
+#[tokio::test]
+async fn a_text_can_be_gone_on_with_and_cut_back() {
+    // Longer than the sliding windows, and than what is read in a step.
+    let file = Fixture::new(GgmlDType::Q8_0).write();
+    let engine = Engine::load(file.path(), super::options()).unwrap();
+    let whole = engine
+        .tokenize(&Prompt::Text("the thing in a bath ".repeat(60)))
+        .unwrap();
+    let other: Vec<u32> = whole.iter().rev().copied().collect();
+    let at_once = engine.score(request(whole.clone())).await.unwrap().logprobs;
+    let go_on = |tokens: &[u32], after| ScoreRequest {
+        after,
+        keep: true,
+        ..request(tokens.to_vec())
+    };
+    let first = engine.score(go_on(&whole[..300], None)).await.unwrap();
+    assert_eq!(first.logprobs, at_once[..299]);
+    assert!(engine.stats().cache_bytes > 0);
+    // Something else follows, and is taken back.
+    let wrong = engine
+        .score(go_on(&other[..200], first.prefix))
+        .await
+        .unwrap();
+    assert_eq!(wrong.logprobs.len(), 200);
+    let mut prefix = wrong.prefix.unwrap();
+    assert_eq!(prefix.tokens().len(), 500);
+    prefix.cut(300).unwrap();
+    assert_eq!(prefix.tokens(), &whole[..300]);
+    let rest = engine
+        .score(go_on(&whole[300..], Some(prefix)))
+        .await
+        .unwrap();
+    assert_eq!(rest.logprobs, at_once[299..]);
+    let mut prefix = rest.prefix.unwrap();
+    assert_eq!(prefix.cut(0).unwrap_err().position, 0);
+    assert!(prefix.cut(whole.len() + 1).is_err());
+    // Down to the first token, of which nothing was read.
+    prefix.cut(1).unwrap();
+    let again = engine
+        .score(go_on(&whole[1..20], Some(prefix)))
+        .await
+        .unwrap();
+    assert_eq!(again.logprobs, at_once[..19]);
+    drop(again);
+    let stats = engine.stats();
+    assert_eq!((stats.running, stats.cache_bytes), (0, 0));
+}
+
 fn counts(stage: &Stage) -> EngineStats {
     stage.engine.stats()
 }
@@ -218,7 +269,7 @@ async fn the_counters_add_up() {
     assert_eq!(read(first).await.0, " the thing");
     assert_eq!(read(second).await.0, " the thing");
     let scores = stage.engine.score(request(tokens(11))).await.unwrap();
-    assert_eq!(scores.len(), 10);
+    assert_eq!(scores.logprobs.len(), 10);
 
     let stats = counts(&stage);
     assert_eq!((stats.served, stats.failed, stats.refused), (3, 0, 0));

@@ -74,10 +74,6 @@ impl Model for Scripted {
         LIMIT
     }
 
-    fn vocabulary(&self) -> usize {
-        self.vocabulary
-    }
-
     fn cache(&self) -> KvCache {
         KvCache::new(std::iter::empty())
     }

@@ -9,6 +9,7 @@ use crate::fixture::{
     self, EPSILON, FEED_FORWARD, Fixture, HEAD_DIM, HEADS, KEY_HEADS, LAYERS, WIDTH, WINDOW,
 };
 use crate::gguf::GgufFile;
+use crate::model::architecture::Architecture;
 use crate::tokenizer::Tokenizer;
 use candle_core::quantized::GgmlDType;
 

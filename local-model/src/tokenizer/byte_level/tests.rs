@@ -33,7 +33,7 @@ fn from_gguf(trained: &Trained, pre: &str) -> Tokenizer {
 fn assert_parity(pre: &str, normalizer: Json, pre_tokenizer: Json, ignore_merges: bool) {
     let trained = Trained::new(normalizer, pre_tokenizer, ignore_merges);
     let from_gguf = from_gguf(&trained, pre);
-    let from_json = trained.from_json();
+    let from_json = trained.load_json();
     for text in texts() {
         let ids = encode(&from_gguf, text);
         assert_eq!(ids, encode(&from_json, text), "{pre}: {text:?}");
@@ -205,11 +205,13 @@ fn special_tokens_are_told_from_text() {
         [0, 1, 2, unused]
     );
     assert!(tokenizer.is_special(unused + 1));
-    assert_eq!(tokenizer.text(1).as_deref(), Some("<|im_start|>"));
+    assert_eq!(tokenizer.special_text(1), Some("<|im_start|>"));
+    assert_eq!(tokenizer.special_text(unused), Some("[unused]"));
     assert_eq!(tokenizer.token_bytes(1), b"");
     let call = encode(&tokenizer, ADDED[0]);
     assert_eq!(call.len(), 1);
     assert_eq!(tokenizer.token_bytes(call[0]), ADDED[0].as_bytes());
+    assert_eq!(tokenizer.special_text(call[0]), None);
     assert!(tokenizer.is_end(0) && !tokenizer.is_end(1) && tokenizer.is_end(2));
     assert_eq!(tokenizer.marks(), (None, Some("<|im_end|>")));
 }
@@ -220,7 +222,7 @@ fn special_tokens_cannot_be_forged() {
     for tokenizer in [
         from_gguf(&trained, "qwen2"),
         from_gguf(&trained, "llama-bpe"),
-        trained.from_json(),
+        trained.load_json(),
     ] {
         for text in SPECIAL {
             let ids = tokenizer.encode_prompt(text);

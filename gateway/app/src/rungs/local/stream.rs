@@ -10,7 +10,10 @@ use skinflint_protocol::{Emitter, Endpoint, keep_alive};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::enter;
+use super::{
+    answer::{self, CallLimit},
+    enter,
+};
 use crate::{
     accounting::Spending,
     body::BoxError,
@@ -24,6 +27,7 @@ use crate::{
 pub(super) struct LocalStream {
     generation: Generation,
     emitter: Emitter,
+    limit: CallLimit,
     endpoint: Endpoint,
     receipt: Receipt,
     spending: Spending,
@@ -45,6 +49,7 @@ impl LocalStream {
     pub(super) fn new(
         generation: Generation,
         emitter: Emitter,
+        limit: CallLimit,
         endpoint: Endpoint,
         receipt: Receipt,
         relay: &Relay,
@@ -54,6 +59,7 @@ impl LocalStream {
             spending,
             generation,
             emitter,
+            limit,
             endpoint,
             receipt,
             keep_alive: relay.keep_alive,
@@ -76,7 +82,12 @@ impl LocalStream {
                 self.state = State::Running;
                 Some(self.emitter.start(self.generation.prompt_tokens().into()))
             }
-            State::Running => Some(self.advance().await),
+            State::Running => loop {
+                let bytes = self.advance().await;
+                if !bytes.is_empty() || self.state == State::Done {
+                    return Some(bytes);
+                }
+            },
             State::Done => None,
         }
     }
@@ -88,14 +99,24 @@ impl LocalStream {
         };
         match event {
             Err(_) => Bytes::from_static(keep_alive(self.endpoint)),
-            Ok(Some(Event::Call(_))) => Bytes::new(),
-            Ok(Some(Event::Text { text, .. })) => {
+            Ok(Some(Event::Text { text, tokens })) => {
                 self.receipt.first_token();
-                self.emitter.delta(&text)
+                let tokens: Vec<_> = tokens.into_iter().map(answer::token).collect();
+                self.emitter.text(&text, &tokens)
+            }
+            Ok(Some(Event::Call(call))) => {
+                self.receipt.first_token();
+                if self.limit.admits() {
+                    self.emitter.call(&answer::call(call))
+                } else {
+                    Bytes::new()
+                }
             }
             Ok(Some(Event::Done { finish, usage })) => {
                 self.state = State::Done;
-                let (stop, usage) = enter(&self.receipt, finish, usage);
+                let (stop, reason) = answer::ended(finish);
+                let usage = answer::counted(usage);
+                enter(&self.receipt, usage, Some(reason));
                 let spending = std::mem::replace(&mut self.spending, Spending::nothing());
                 spending.settle_local(usage);
                 self.emitter.finish(&stop, &usage)
