@@ -122,7 +122,7 @@ $(CACHE)/parity/ready: $(CACHE)/parity/venv/ready $(wildcard $(PARITY)/transform
 
 # Cargo runs in the folder, since its settings for llama.cpp are read there. Everything is compared, whatever is short.
 parity: weights llama-compiler $(CACHE)/parity/ready ## The local model against llama.cpp and transformers (7 CPU minutes to build)
-	cd $(PARITY) && $(CARGO) build --locked --release
+	cd $(PARITY) && $(CARGO) build --locked --release --bin parity
 	cd $(PARITY) && status=0; \
 	run() { $(CARGO) run --quiet --locked --release --bin parity -- "$$@" || status=1; }; \
 	run llama --model $(MODELS)/gemma-3-270m-q4_k_m.gguf; \

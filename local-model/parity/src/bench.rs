@@ -132,7 +132,11 @@ struct Turns {
 /// Measures and writes figures.
 pub fn run(options: &Options, report: &mut Report) -> Result<(), BenchError> {
     let wanted = |part| options.only.is_empty() || options.only.contains(&part);
-    report.figure(&Figure::info("load_average_before", load_average()?, "threads"))?;
+    report.figure(&Figure::info(
+        "load_average_before",
+        load_average()?,
+        "threads",
+    ))?;
     if wanted(Part::Memory) {
         // First, while no model of this process takes cores or cache.
         write_all(memory::measure(options)?, report)?;
@@ -142,7 +146,10 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), BenchError> {
         write_all(embed::measure(&options.embedder, options, &words)?, report)?;
     }
     if wanted(Part::Classify) {
-        write_all(classify::measure(&options.classifier, options, &words)?, report)?;
+        write_all(
+            classify::measure(&options.classifier, options, &words)?,
+            report,
+        )?;
     }
     let llama = Llama::load(&options.model, options.threads.get())?;
     if wanted(Part::Load) {
@@ -166,7 +173,11 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), BenchError> {
             write_all(measure(&mut stand)?, report)?;
         }
     }
-    report.figure(&Figure::info("load_average_after", load_average()?, "threads"))?;
+    report.figure(&Figure::info(
+        "load_average_after",
+        load_average()?,
+        "threads",
+    ))?;
     Ok(())
 }
 
@@ -177,7 +188,11 @@ fn write_all(figures: Vec<Figure>, report: &mut Report) -> io::Result<()> {
 /// Threads that ran or waited to, over the last minute: what else the machine did.
 fn load_average() -> io::Result<f64> {
     let text = fs::read_to_string("/proc/loadavg")?;
-    Ok(text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN))
+    Ok(text
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(f64::NAN))
 }
 
 /// Lets threads that have just worked fall asleep.
@@ -188,9 +203,19 @@ fn pause() {
 impl Turns {
     /// Ours to theirs in tokens per second, the median over the rounds, and both speeds.
     fn figures(&self, name: &str, at_least: f64) -> Vec<Figure> {
-        let ratios: Vec<f64> = self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| ours / theirs).collect();
+        let ratios: Vec<f64> = self
+            .ours
+            .iter()
+            .zip(&self.theirs)
+            .map(|(ours, theirs)| ours / theirs)
+            .collect();
         vec![
-            Figure::new(format!("{name}_vs_llama"), median(&ratios), "ratio", Goal::AtLeast(at_least)),
+            Figure::new(
+                format!("{name}_vs_llama"),
+                median(&ratios),
+                "ratio",
+                Goal::AtLeast(at_least),
+            ),
             Figure::info(name, median(&self.ours), "tokens/s"),
             Figure::info(format!("{name}_llama"), median(&self.theirs), "tokens/s"),
         ]

@@ -27,7 +27,12 @@ pub fn first_difference(ours: &Answer, pieces: &[Vec<u8>], ended: bool) -> Optio
 
 /// By how much the reference prefers its own choice to the likeliest of `ours`; infinite where `ours` is empty.
 pub fn gap(logprobs: &[f32], ours: &[u32]) -> f64 {
-    let of = |token: &u32| logprobs.get(*token as usize).copied().unwrap_or(f32::NEG_INFINITY);
+    let of = |token: &u32| {
+        logprobs
+            .get(*token as usize)
+            .copied()
+            .unwrap_or(f32::NEG_INFINITY)
+    };
     let best = logprobs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let chosen = ours.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
     f64::from(best) - f64::from(chosen)
@@ -57,15 +62,26 @@ mod tests {
         }
     }
 
-    fn difference(ours: &[&str], ours_ended: bool, theirs: &[&str], theirs_ended: bool) -> Option<usize> {
-        let pieces: Vec<Vec<u8>> = theirs.iter().map(|piece| piece.as_bytes().to_vec()).collect();
+    fn difference(
+        ours: &[&str],
+        ours_ended: bool,
+        theirs: &[&str],
+        theirs_ended: bool,
+    ) -> Option<usize> {
+        let pieces: Vec<Vec<u8>> = theirs
+            .iter()
+            .map(|piece| piece.as_bytes().to_vec())
+            .collect();
         first_difference(&answer(ours, ours_ended), &pieces, theirs_ended)
     }
 
     #[test]
     fn answers_differ_at_the_first_other_token() {
         assert_eq!(difference(&["a", "b"], false, &["a", "b"], false), None);
-        assert_eq!(difference(&["a", "b", "c"], false, &["a", "x", "c"], false), Some(1));
+        assert_eq!(
+            difference(&["a", "b", "c"], false, &["a", "x", "c"], false),
+            Some(1)
+        );
         assert_eq!(difference(&["ab"], false, &["a", "b"], false), Some(0));
     }
 

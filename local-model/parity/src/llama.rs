@@ -56,7 +56,8 @@ impl Llama {
         let mut backend = LlamaBackend::init().map_err(LlamaError::Start)?;
         backend.void_logs();
         let parameters = LlamaModelParams::default();
-        let model = LlamaModel::load_from_file(&backend, path, &parameters).map_err(LlamaError::Load)?;
+        let model =
+            LlamaModel::load_from_file(&backend, path, &parameters).map_err(LlamaError::Load)?;
         Ok(Self {
             backend,
             model,
@@ -72,7 +73,9 @@ impl Llama {
 
     /// The bytes that a token stands for; none for a control token.
     pub fn piece(&self, token: u32) -> Vec<u8> {
-        self.model.vocab().token_to_piece(llama_token(token), false, None)
+        self.model
+            .vocab()
+            .token_to_piece(llama_token(token), false, None)
     }
 
     /// The bytes that tokens stand for, as text.
@@ -96,7 +99,11 @@ impl Llama {
     /// All tokens that end an answer.
     pub fn ends(&self) -> Vec<u32> {
         let vocabulary = self.model.vocab();
-        vocabulary.tokens().filter(|&token| vocabulary.is_eog(token)).map(id).collect()
+        vocabulary
+            .tokens()
+            .filter(|&token| vocabulary.is_eog(token))
+            .map(id)
+            .collect()
     }
 
     /// Keys and values for so many tokens: their type, the attention and the rest are llama.cpp's defaults.
@@ -177,10 +184,16 @@ impl Session<'_> {
             let targets = &tokens[from + 1..=from + slots.len()];
             from += slots.len();
             self.compute(chunk, true)?;
-            let rows: Vec<&[f32]> = (0..).take(slots.len()).map(|row| self.context.get_logits_ith(row)).collect();
+            let rows: Vec<&[f32]> = (0..)
+                .take(slots.len())
+                .map(|row| self.context.get_logits_ith(row))
+                .collect();
             let share = slots.len().div_ceil(threads);
             thread::scope(|scope| {
-                let shares = slots.chunks_mut(share).zip(rows.chunks(share)).zip(targets.chunks(share));
+                let shares = slots
+                    .chunks_mut(share)
+                    .zip(rows.chunks(share))
+                    .zip(targets.chunks(share));
                 for ((slots, rows), targets) in shares {
                     scope.spawn(move || {
                         for ((slot, logits), &target) in slots.iter_mut().zip(rows).zip(targets) {
@@ -199,11 +212,18 @@ impl Session<'_> {
         let last = tokens.len() - 1;
         for (place, &token) in tokens.iter().enumerate() {
             self.batch
-                .add(llama_token(token), self.length, &[0], all_logits || place == last)
+                .add(
+                    llama_token(token),
+                    self.length,
+                    &[0],
+                    all_logits || place == last,
+                )
                 .map_err(LlamaError::Batch)?;
             self.length += 1;
         }
-        self.context.decode(&mut self.batch).map_err(LlamaError::Decode)?;
+        self.context
+            .decode(&mut self.batch)
+            .map_err(LlamaError::Decode)?;
         Ok(self.batch.n_tokens() - 1)
     }
 }

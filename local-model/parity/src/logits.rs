@@ -7,7 +7,9 @@ const LANES: usize = 16;
 pub fn argmax(logits: &[f32]) -> u32 {
     let highest = highest(logits);
     let place = logits.iter().position(|&logit| logit >= highest);
-    place.and_then(|place| u32::try_from(place).ok()).unwrap_or(0)
+    place
+        .and_then(|place| u32::try_from(place).ok())
+        .unwrap_or(0)
 }
 
 /// The natural log-probability of a token.
@@ -19,8 +21,14 @@ pub fn logprob(logits: &[f32], token: u32) -> f32 {
 /// The logarithm of the sum of the exponentials, added up in f64.
 pub fn log_sum_exp(logits: &[f32]) -> f32 {
     let highest = highest(logits);
-    let sum: f64 = logits.iter().map(|&logit| f64::from((logit - highest).exp())).sum();
-    #[expect(clippy::cast_possible_truncation, reason = "logits have the digits of f32")]
+    let sum: f64 = logits
+        .iter()
+        .map(|&logit| f64::from((logit - highest).exp()))
+        .sum();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "logits have the digits of f32"
+    )]
     let log_sum = sum.ln() as f32;
     highest + log_sum
 }
@@ -59,6 +67,11 @@ mod tests {
     #[test]
     fn log_probabilities_are_those_of_the_softmax() {
         assert!((logprob(&[3.0e4, 3.0e4], 1) + 2.0_f32.ln()).abs() < 1e-6);
-        assert!((logprob(&[0.0, 1.0_f32, 2.0], 2) - (1.0 / (1.0 + (-1.0_f32).exp() + (-2.0_f32).exp())).ln()).abs() < 1e-6);
+        assert!(
+            (logprob(&[0.0, 1.0_f32, 2.0], 2)
+                - (1.0 / (1.0 + (-1.0_f32).exp() + (-2.0_f32).exp())).ln())
+            .abs()
+                < 1e-6
+        );
     }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use skinflint_local_model::{
-    Engine, EngineFault, EngineOptions, Event, Finish, GenerateError, GenerateRequest, Generation, LoadError, Prompt,
-    Sampling, ScoreError, ScoreRequest, Team, TokenLogprob,
+    Engine, EngineFault, EngineOptions, Event, Finish, GenerateError, GenerateRequest, Generation,
+    LoadError, Prompt, Sampling, ScoreError, ScoreRequest, Team, TokenLogprob,
 };
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
@@ -74,7 +74,11 @@ pub struct Answer {
 
 impl Ours {
     /// Loads a GGUF file or a folder as Hugging Face lays it out.
-    pub fn load(path: &Path, threads: NonZeroUsize, max_sequences: NonZeroUsize) -> Result<Self, OursError> {
+    pub fn load(
+        path: &Path,
+        threads: NonZeroUsize,
+        max_sequences: NonZeroUsize,
+    ) -> Result<Self, OursError> {
         let team = Team::new(threads).map_err(OursError::Threads)?;
         let options = EngineOptions {
             team: Arc::new(team),
@@ -93,7 +97,9 @@ impl Ours {
 
     /// The tokens of a text, as a prompt has them.
     pub fn tokenize(&self, text: &str) -> Result<Vec<u32>, OursError> {
-        self.engine.tokenize(&Prompt::Text(text.to_owned())).map_err(OursError::Refused)
+        self.engine
+            .tokenize(&Prompt::Text(text.to_owned()))
+            .map_err(OursError::Refused)
     }
 
     /// Goes on with a text by always taking the likeliest token, at most `count` times, without penalties.
@@ -125,7 +131,10 @@ impl Ours {
             tokens: tokens.to_vec(),
             ..ScoreRequest::default()
         };
-        let scores = self.runtime.block_on(self.engine.score(request)).map_err(OursError::Score)?;
+        let scores = self
+            .runtime
+            .block_on(self.engine.score(request))
+            .map_err(OursError::Score)?;
         Ok(scores.logprobs)
     }
 
@@ -147,7 +156,10 @@ impl Ours {
 }
 
 fn runtime() -> Result<Runtime, OursError> {
-    Builder::new_current_thread().enable_time().build().map_err(OursError::Threads)
+    Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(OursError::Threads)
 }
 
 async fn collect(mut generation: Generation, placed: Instant) -> Result<Answer, OursError> {

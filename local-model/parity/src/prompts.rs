@@ -65,7 +65,10 @@ impl Prompt {
             name: name.to_string_lossy().into_owned(),
             text: text.to_owned(),
             // Editors end a file with a newline; it is not part of the text.
-            continuation: continuation.strip_suffix('\n').unwrap_or(continuation).to_owned(),
+            continuation: continuation
+                .strip_suffix('\n')
+                .unwrap_or(continuation)
+                .to_owned(),
         })
     }
 }
@@ -94,8 +97,15 @@ mod tests {
         let prompts = read(Path::new(FOLDER)).unwrap();
         assert_eq!(prompts.len(), 20);
         for prompt in &prompts {
-            assert!(!prompt.text.is_empty() && !prompt.continuation.is_empty(), "{}", prompt.name);
+            assert!(
+                !prompt.text.is_empty() && !prompt.continuation.is_empty(),
+                "{}",
+                prompt.name
+            );
         }
-        assert_eq!(prompts[0].whole(), "Hello, how are you today? I hope that you are well.");
+        assert_eq!(
+            prompts[0].whole(),
+            "Hello, how are you today? I hope that you are well."
+        );
     }
 }

@@ -29,13 +29,26 @@ pub(super) fn measure(stand: &mut Stand<'_>) -> Result<Vec<Figure>, BenchError> 
             let time = singles.iter().map(|answer| answer.until_end).sum();
             alone.push(rate(tokens(&singles), time));
             // All were placed at the same time.
-            let time = joint.iter().map(|answer| answer.until_end).max().unwrap_or_default();
+            let time = joint
+                .iter()
+                .map(|answer| answer.until_end)
+                .max()
+                .unwrap_or_default();
             together.push(rate(tokens(&joint), time));
         }
     }
-    let ratios: Vec<f64> = together.iter().zip(&alone).map(|(together, alone)| together / alone).collect();
+    let ratios: Vec<f64> = together
+        .iter()
+        .zip(&alone)
+        .map(|(together, alone)| together / alone)
+        .collect();
     Ok(vec![
-        Figure::new("batch_8_speedup", median(&ratios), "ratio", Goal::AtLeast(2.5)),
+        Figure::new(
+            "batch_8_speedup",
+            median(&ratios),
+            "ratio",
+            Goal::AtLeast(2.5),
+        ),
         Figure::info("batch_8", median(&together), "tokens/s"),
         Figure::info("batch_8_one_at_a_time", median(&alone), "tokens/s"),
     ])

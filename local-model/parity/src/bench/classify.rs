@@ -14,12 +14,18 @@ const TEXTS: usize = 4;
 /// Words of a text: some 400 tokens of the checkpoint's vocabulary, which takes at most 512.
 const WORDS: usize = 200;
 
-pub(super) fn measure(folder: &Path, options: &Options, words: &Words) -> Result<Vec<Figure>, BenchError> {
+pub(super) fn measure(
+    folder: &Path,
+    options: &Options,
+    words: &Words,
+) -> Result<Vec<Figure>, BenchError> {
     let classifier = OurClassifier::load(folder, options.threads)?;
     let mut rates = Vec::new();
     pause();
     for round in 0..=options.rounds {
-        let texts: Vec<String> = (0..TEXTS).map(|text| words.row(round * 29 + text * WORDS, WORDS)).collect();
+        let texts: Vec<String> = (0..TEXTS)
+            .map(|text| words.row(round * 29 + text * WORDS, WORDS))
+            .collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let start = Instant::now();
         let classified = classifier.classify(&texts)?;
@@ -30,5 +36,10 @@ pub(super) fn measure(folder: &Path, options: &Options, words: &Words) -> Result
             rates.push(f64::from(u32::try_from(tokens).unwrap_or(0)) / seconds);
         }
     }
-    Ok(vec![Figure::new("classify_minilm", median(&rates), "tokens/s", Goal::AtLeast(2500.0))])
+    Ok(vec![Figure::new(
+        "classify_minilm",
+        median(&rates),
+        "tokens/s",
+        Goal::AtLeast(2500.0),
+    )])
 }

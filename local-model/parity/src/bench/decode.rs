@@ -36,7 +36,10 @@ pub(super) fn measure(stand: &mut Stand<'_>) -> Result<Vec<Figure>, BenchError> 
         let theirs = start.elapsed();
         black_box(next);
         if round > 0 {
-            turns.ours.push(rate(TOKENS, answer.until_end.saturating_sub(answer.until_first)));
+            turns.ours.push(rate(
+                TOKENS,
+                answer.until_end.saturating_sub(answer.until_first),
+            ));
             turns.theirs.push(rate(TOKENS, theirs));
         }
     }

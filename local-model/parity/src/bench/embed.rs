@@ -18,14 +18,19 @@ const SINGLE: usize = 20;
 /// Texts in one call.
 const CALL: usize = 32;
 
-pub(super) fn measure(folder: &Path, options: &Options, words: &Words) -> Result<Vec<Figure>, BenchError> {
+pub(super) fn measure(
+    folder: &Path,
+    options: &Options,
+    words: &Words,
+) -> Result<Vec<Figure>, BenchError> {
     let embedder = OurEmbedder::load(folder, options.threads)?;
     let mut single = Vec::new();
     let mut call = Vec::new();
     pause();
     for round in 0..=options.rounds {
-        let texts: Vec<String> =
-            (0..SINGLE + CALL).map(|text| words.row(round * 101 + text * 3, WORDS)).collect();
+        let texts: Vec<String> = (0..SINGLE + CALL)
+            .map(|text| words.row(round * 101 + text * 3, WORDS))
+            .collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let (apart, together) = texts.split_at(SINGLE);
         for text in apart {

@@ -16,5 +16,10 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Figure>, BenchError> {
         times.push(start.elapsed().as_secs_f64());
         black_box(&ours);
     }
-    Ok(vec![Figure::new("load_warm", median(&times), "s", Goal::AtMost(1.0))])
+    Ok(vec![Figure::new(
+        "load_warm",
+        median(&times),
+        "s",
+        Goal::AtMost(1.0),
+    )])
 }

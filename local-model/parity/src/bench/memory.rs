@@ -32,7 +32,10 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Figure>, BenchError> {
         .stderr(Stdio::inherit())
         .output()?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let numbers: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let numbers: Vec<f64> = said
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
     match numbers.as_slice() {
         &[loaded, peak] if output.status.success() => Ok(vec![
             Figure::new("rss_8x2048", peak, "MB", Goal::AtMost(900.0)),

@@ -15,14 +15,28 @@ impl Words {
     /// Those of the longest prompt.
     pub(super) fn read(folder: &Path) -> Result<Self, BenchError> {
         let prompts = prompts::read(folder)?;
-        let longest = prompts.iter().map(prompts::Prompt::whole).max_by_key(String::len);
-        let words = longest.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        let longest = prompts
+            .iter()
+            .map(prompts::Prompt::whole)
+            .max_by_key(String::len);
+        let words = longest
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
         Ok(Self { words })
     }
 
     /// So many words from word `start` on.
     pub(super) fn row(&self, start: usize, length: usize) -> String {
-        let words: Vec<&str> = self.words.iter().cycle().skip(start).take(length).map(String::as_str).collect();
+        let words: Vec<&str> = self
+            .words
+            .iter()
+            .cycle()
+            .skip(start)
+            .take(length)
+            .map(String::as_str)
+            .collect();
         words.join(" ")
     }
 
@@ -61,7 +75,11 @@ mod tests {
         };
         // As though each letter was a token.
         let text = |start, tokens| {
-            words.text(start, tokens, |text| Ok::<_, Infallible>(text.replace(' ', "").len())).unwrap()
+            words
+                .text(start, tokens, |text| {
+                    Ok::<_, Infallible>(text.replace(' ', "").len())
+                })
+                .unwrap()
         };
         assert_eq!(text(0, 6), "a bb ccc");
         assert_eq!(text(0, 8), "a bb ccc a");

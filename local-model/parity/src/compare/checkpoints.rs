@@ -112,7 +112,11 @@ struct Reference<'a> {
 }
 
 /// Compares all checkpoints in `folder`. One that our engine does not load is short, too.
-pub fn compare(folder: &Path, threads: NonZeroUsize, report: &mut Report) -> Result<(), CheckpointError> {
+pub fn compare(
+    folder: &Path,
+    threads: NonZeroUsize,
+    report: &mut Report,
+) -> Result<(), CheckpointError> {
     let fault = |source| CheckpointError::Read {
         path: folder.to_path_buf(),
         source,
@@ -124,11 +128,20 @@ pub fn compare(folder: &Path, threads: NonZeroUsize, report: &mut Report) -> Res
         .map_err(fault)?;
     paths.sort();
     for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().replace('-', "_");
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .replace('-', "_");
         let figures = match compare_one(&path, threads, &name, report) {
             Err(CheckpointError::Ours(error)) => {
                 report.line(&format!("{name}: {}", report::chain(&error)))?;
-                vec![Figure::new(format!("parity_{name}"), 0.0, "models", Goal::AtLeast(1.0))]
+                vec![Figure::new(
+                    format!("parity_{name}"),
+                    0.0,
+                    "models",
+                    Goal::AtLeast(1.0),
+                )]
             }
             figures => figures?,
         };
@@ -153,14 +166,28 @@ fn compare_one(
         source,
     })?;
     let reference = Reference {
-        pieces: description.pieces.iter().map(|piece| bytes_of(piece)).collect::<Result<_, _>>()?,
+        pieces: description
+            .pieces
+            .iter()
+            .map(|piece| bytes_of(piece))
+            .collect::<Result<_, _>>()?,
         description,
         tensors,
     };
     match reference.description.kind {
-        Kind::Decoder => compare_decoder(name, &Ours::load(path, threads, NonZeroUsize::MIN)?, &reference, report),
+        Kind::Decoder => compare_decoder(
+            name,
+            &Ours::load(path, threads, NonZeroUsize::MIN)?,
+            &reference,
+            report,
+        ),
         Kind::Encoder => compare_encoder(name, &OurEmbedder::load(path, threads)?, &reference),
-        Kind::TokenClassifier => compare_classifier(name, &OurClassifier::load(path, threads)?, &reference, report),
+        Kind::TokenClassifier => compare_classifier(
+            name,
+            &OurClassifier::load(path, threads)?,
+            &reference,
+            report,
+        ),
     }
 }
 
@@ -181,7 +208,10 @@ fn compare_decoder(
         } else {
             report.line(&format!("{name}: other tokens for {text:?}"))?;
         }
-        agreement.add_all(&ours.score(&ids)?, &reference.floats(&format!("logprobs.{number}"))?);
+        agreement.add_all(
+            &ours.score(&ids)?,
+            &reference.floats(&format!("logprobs.{number}"))?,
+        );
 
         let answer = ours.greedy(text, reference.description.generated, true)?;
         let chosen = reference.ids(&format!("greedy.{number}"))?;
@@ -195,17 +225,38 @@ fn compare_decoder(
         if gap < GAP {
             close += 1.0;
         } else {
-            report.line(&format!("{name}: another answer to {text:?}, {gap:.3} nats apart"))?;
+            report.line(&format!(
+                "{name}: another answer to {text:?}, {gap:.3} nats apart"
+            ))?;
         }
     }
     let all = Goal::AtLeast(u32::try_from(texts.len()).map_or(f64::INFINITY, f64::from));
     let difference = agreement.mean_difference();
     Ok(vec![
         Figure::new(format!("parity_{name}_tokens"), same_tokens, "texts", all),
-        Figure::new(format!("parity_{name}_greedy_same_or_close"), close, "texts", all),
-        Figure::new(format!("parity_{name}_logprob_difference"), difference, "nats", Goal::AtMost(LOGPROB_DIFFERENCE)),
-        Figure::info(format!("parity_{name}_logprob_difference_max"), agreement.largest_difference(), "nats"),
-        Figure::new(format!("parity_{name}_logprob_pearson"), agreement.pearson(), "ratio", Goal::AtLeast(0.999)),
+        Figure::new(
+            format!("parity_{name}_greedy_same_or_close"),
+            close,
+            "texts",
+            all,
+        ),
+        Figure::new(
+            format!("parity_{name}_logprob_difference"),
+            difference,
+            "nats",
+            Goal::AtMost(LOGPROB_DIFFERENCE),
+        ),
+        Figure::info(
+            format!("parity_{name}_logprob_difference_max"),
+            agreement.largest_difference(),
+            "nats",
+        ),
+        Figure::new(
+            format!("parity_{name}_logprob_pearson"),
+            agreement.pearson(),
+            "ratio",
+            Goal::AtLeast(0.999),
+        ),
     ])
 }
 
@@ -215,14 +266,24 @@ fn compare_encoder(
     ours: &OurEmbedder,
     reference: &Reference<'_>,
 ) -> Result<Vec<Figure>, CheckpointError> {
-    let texts: Vec<&str> = reference.description.texts.iter().map(String::as_str).collect();
+    let texts: Vec<&str> = reference
+        .description
+        .texts
+        .iter()
+        .map(String::as_str)
+        .collect();
     let mut agreement = Agreement::default();
     for (number, vector) in ours.embed(&texts)?.iter().enumerate() {
         agreement.add_all(vector, &reference.floats(&format!("embedding.{number}"))?);
     }
     let largest = agreement.largest_difference();
     let goal = Goal::AtMost(EMBEDDING_DIFFERENCE);
-    Ok(vec![Figure::new(format!("parity_{name}_embedding_difference_max"), largest, "values", goal)])
+    Ok(vec![Figure::new(
+        format!("parity_{name}_embedding_difference_max"),
+        largest,
+        "values",
+        goal,
+    )])
 }
 
 /// All texts in one call, as [`compare_encoder`].
@@ -232,7 +293,12 @@ fn compare_classifier(
     reference: &Reference<'_>,
     report: &Report,
 ) -> Result<Vec<Figure>, CheckpointError> {
-    let texts: Vec<&str> = reference.description.texts.iter().map(String::as_str).collect();
+    let texts: Vec<&str> = reference
+        .description
+        .texts
+        .iter()
+        .map(String::as_str)
+        .collect();
     let mut same_tokens = 0.0;
     let mut agreement = Agreement::default();
     for (number, classified) in ours.classify(&texts)?.iter().enumerate() {
@@ -241,7 +307,11 @@ fn compare_classifier(
         // Ours are without the token that starts a text and the one that ends it.
         let own = ids.len().saturating_sub(2);
         if classified.tokens.len() != own {
-            report.line(&format!("{name}: {} tokens instead of {own} for {:?}", classified.tokens.len(), texts[number]))?;
+            report.line(&format!(
+                "{name}: {} tokens instead of {own} for {:?}",
+                classified.tokens.len(),
+                texts[number]
+            ))?;
             continue;
         }
         same_tokens += 1.0;
@@ -257,7 +327,12 @@ fn compare_classifier(
     let goal = Goal::AtMost(PROBABILITY_DIFFERENCE);
     Ok(vec![
         Figure::new(format!("parity_{name}_tokens"), same_tokens, "texts", all),
-        Figure::new(format!("parity_{name}_probability_difference_max"), largest, "values", goal),
+        Figure::new(
+            format!("parity_{name}_probability_difference_max"),
+            largest,
+            "values",
+            goal,
+        ),
     ])
 }
 
@@ -286,11 +361,19 @@ impl Reference<'_> {
         self.values(name, Dtype::F32, f32::from_le_bytes)
     }
 
-    fn values<T>(&self, name: &str, expected: Dtype, of: fn([u8; 4]) -> T) -> Result<Vec<T>, CheckpointError> {
-        let tensor = self.tensors.tensor(name).map_err(|source| CheckpointError::Tensors {
-            path: PathBuf::from(name),
-            source,
-        })?;
+    fn values<T>(
+        &self,
+        name: &str,
+        expected: Dtype,
+        of: fn([u8; 4]) -> T,
+    ) -> Result<Vec<T>, CheckpointError> {
+        let tensor = self
+            .tensors
+            .tensor(name)
+            .map_err(|source| CheckpointError::Tensors {
+                path: PathBuf::from(name),
+                source,
+            })?;
         if tensor.dtype() != expected {
             return Err(CheckpointError::Type {
                 name: name.to_owned(),

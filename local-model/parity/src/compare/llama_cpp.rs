@@ -51,9 +51,14 @@ pub fn compare(
     prefix: &str,
     report: &mut Report,
 ) -> Result<(), CompareError> {
-    let longest = prompts.iter().map(|prompt| llama.tokenize(&prompt.whole()).len()).max();
+    let longest = prompts
+        .iter()
+        .map(|prompt| llama.tokenize(&prompt.whole()).len())
+        .max();
     // Room for a prompt with its continuation, or with its answer.
-    let context = u32::try_from(longest.unwrap_or(0)).unwrap_or(u32::MAX).saturating_add(GENERATED);
+    let context = u32::try_from(longest.unwrap_or(0))
+        .unwrap_or(u32::MAX)
+        .saturating_add(GENERATED);
     let mut session = llama.session(context)?;
     let mut overall = Agreement::default();
     let mut rows = Vec::with_capacity(prompts.len());
@@ -65,7 +70,10 @@ pub fn compare(
         let row = compare_one(ours, llama, &mut session, prompt, &mut overall)?;
         report.line(&row.to_line(&prompt.name))?;
         if let Some((at, gap)) = row.difference.filter(|(_, gap)| !is_close(*gap)) {
-            report.line(&format!("  at token {at}, {gap:.3} nats apart: ours {:?}", row.answer.text))?;
+            report.line(&format!(
+                "  at token {at}, {gap:.3} nats apart: ours {:?}",
+                row.answer.text
+            ))?;
         }
         rows.push(row);
     }
@@ -85,7 +93,8 @@ fn compare_one(
 ) -> Result<Row, CompareError> {
     let prompt_tokens = llama.tokenize(&prompt.text);
     let whole = llama.tokenize(&prompt.whole());
-    let same_tokens = ours.tokenize(&prompt.text)? == prompt_tokens && ours.tokenize(&prompt.whole())? == whole;
+    let same_tokens =
+        ours.tokenize(&prompt.text)? == prompt_tokens && ours.tokenize(&prompt.whole())? == whole;
 
     let answer = ours.greedy(&prompt.text, GENERATED, true)?;
     let reference = session.greedy(&prompt_tokens, GENERATED as usize)?;
@@ -133,7 +142,10 @@ fn answers_together(
             if answer.text == row.answer.text {
                 alike += 1;
             } else {
-                report.line(&format!("{} is answered otherwise in company: {:?}", prompt.name, answer.text))?;
+                report.line(&format!(
+                    "{} is answered otherwise in company: {:?}",
+                    prompt.name, answer.text
+                ))?;
                 report.line(&format!("  alone: {:?}", row.answer.text))?;
             }
         }
@@ -151,13 +163,42 @@ fn figures(prefix: &str, rows: &[Row], overall: &Agreement, alike: usize) -> Vec
         .count();
     let at_least_all = Goal::AtLeast(all);
     vec![
-        Figure::new(format!("{prefix}_tokens"), count(same_tokens), "prompts", at_least_all),
+        Figure::new(
+            format!("{prefix}_tokens"),
+            count(same_tokens),
+            "prompts",
+            at_least_all,
+        ),
         Figure::info(format!("{prefix}_greedy_same"), count(same), "prompts"),
-        Figure::new(format!("{prefix}_greedy_same_or_close"), count(close), "prompts", at_least_all),
-        Figure::new(format!("{prefix}_logprob_difference"), overall.mean_difference(), "nats", Goal::AtMost(0.1)),
-        Figure::info(format!("{prefix}_logprob_difference_max"), overall.largest_difference(), "nats"),
-        Figure::new(format!("{prefix}_logprob_pearson"), overall.pearson(), "ratio", Goal::AtLeast(0.999)),
-        Figure::new(format!("{prefix}_batched"), count(alike), "prompts", at_least_all),
+        Figure::new(
+            format!("{prefix}_greedy_same_or_close"),
+            count(close),
+            "prompts",
+            at_least_all,
+        ),
+        Figure::new(
+            format!("{prefix}_logprob_difference"),
+            overall.mean_difference(),
+            "nats",
+            Goal::AtMost(0.1),
+        ),
+        Figure::info(
+            format!("{prefix}_logprob_difference_max"),
+            overall.largest_difference(),
+            "nats",
+        ),
+        Figure::new(
+            format!("{prefix}_logprob_pearson"),
+            overall.pearson(),
+            "ratio",
+            Goal::AtLeast(0.999),
+        ),
+        Figure::new(
+            format!("{prefix}_batched"),
+            count(alike),
+            "prompts",
+            at_least_all,
+        ),
     ]
 }
 

@@ -36,14 +36,17 @@ impl OurEmbedder {
     /// A vector of length 1 for each text.
     pub fn embed(&self, texts: &[&str]) -> Result<Vec<Arc<[f32]>>, OursError> {
         let embeddings = self.runtime.block_on(self.embedder.embed(texts));
-        Ok(embeddings.map_err(|fault| OursError::Encode(fault.into()))?.vectors)
+        Ok(embeddings
+            .map_err(|fault| OursError::Encode(fault.into()))?
+            .vectors)
     }
 }
 
 impl OurClassifier {
     /// Loads a folder as Hugging Face lays it out.
     pub fn load(folder: &Path, threads: NonZeroUsize) -> Result<Self, OursError> {
-        let classifier = TokenClassifier::load(folder, options(threads)?).map_err(OursError::Load)?;
+        let classifier =
+            TokenClassifier::load(folder, options(threads)?).map_err(OursError::Load)?;
         Ok(Self {
             classifier,
             runtime: runtime()?,
