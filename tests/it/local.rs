@@ -85,10 +85,19 @@ async fn what_it_cannot_do_is_told_by_place_even_without_weights() {
         let (message, param) = (&told["error"]["message"], &told["error"]["param"]);
         answers.push(format!("{status} {message} {param}"));
     }
-    assert_snapshot!(answers.join("\n"), @"");
+    assert_snapshot!(answers.join("\n"), @r#"
+    400 "n: more than one answer is not supported by a text model." "n"
+    400 "logprobs: missing, expected true beside top_logprobs." "logprobs"
+    400 "tool_choice: a forced call with no function on offer is not supported by a text model." "tool_choice"
+    400 "response_format.json_schema.schema: missing, expected a JSON schema." "response_format.json_schema.schema"
+    400 "tools[0].parameters: expected a JSON schema, which is an object, found a number at byte 74." "tools[0].parameters"
+    400 "tool_choice: a forced call of a tool that is no function is not supported by a text model." "tool_choice"
+    400 "tool_choice: a forced call of a function that is not on offer is not supported by a text model." null
+    400 "output_config.format.schema: missing, expected a JSON schema." null
+    "#);
     let embedding = r#"{"model":"gemma-3-270m","input":"a"}"#;
     let refused = gateway.post("/v1/embeddings", embedding).send().await;
-    assert_snapshot!(told(refused.unwrap()).await, @"");
+    assert_snapshot!(told(refused.unwrap()).await, @r#"400 {"error":{"message":"The local model does not serve `/v1/embeddings`.","type":"invalid_request_error","param":"model","code":"wrong_endpoint"}}"#);
     assert_eq!(provider.exchanges().len(), 0);
     gateway.finish().await;
 }
