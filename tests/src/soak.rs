@@ -284,7 +284,12 @@ async fn cancel_figures(options: &Options, report: &mut Report) -> io::Result<()
     let megabytes = |bytes: u64| approximate(bytes.into()) / 1e6;
     let most = |bound| Some(Goal::AtMost(bound));
     let growth = megabytes(end) - megabytes(warm);
-    report.figure("local_cancel_faults", count(faults.len()), "calls", most(0.0))?;
+    report.figure(
+        "local_cancel_faults",
+        count(faults.len()),
+        "calls",
+        most(0.0),
+    )?;
     let goal = Some(Goal::AtLeast(count(AT_ONCE)));
     report.figure("local_cancel_at_once", count(at_once), "calls", goal)?;
     report.figure("local_cancel_rss_growth", growth, "MB", most(GROWTH))?;
