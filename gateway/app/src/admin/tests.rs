@@ -65,9 +65,9 @@ async fn the_api_is_closed_without_a_token_even_on_loopback() {
     }
     insta::assert_snapshot!(answers.join("\n"), @r#"
     /metrics 200: # EOF
-    /api/budgets 403: {"error":{"code":"no_admin_token","message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`"}}
-    /api/elsewhere 403: {"error":{"code":"no_admin_token","message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`"}}
-    /api 403: {"error":{"code":"no_admin_token","message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`"}}
+    /api/budgets 403: {"error":{"message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`","code":"no_admin_token"}}
+    /api/elsewhere 403: {"error":{"message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`","code":"no_admin_token"}}
+    /api 403: {"error":{"message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`","code":"no_admin_token"}}
     "#);
 }
 

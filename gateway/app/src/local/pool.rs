@@ -58,7 +58,7 @@ struct Slot<M> {
     state: State<M>,
     /// What it takes; counts while it is loaded or being loaded.
     bytes: u64,
-    /// Calls that have it.
+    /// Calls that have it, or wait for it.
     uses: usize,
     /// When the last of them let it go, or it was loaded.
     used: Instant,
@@ -78,6 +78,12 @@ pub(crate) struct Lease<M> {
     model: M,
     place: usize,
     pool: Arc<Pool<M>>,
+}
+
+/// A call that wants a model: it is not unloaded between being loaded and being handed out.
+struct Wanting<'a, M> {
+    pool: &'a Pool<M>,
+    place: usize,
 }
 
 /// Models that are still to be loaded: whoever waits for them is told if that comes to nothing.
@@ -156,6 +162,7 @@ impl<M: Clone + Send + Sync + 'static> Pool<M> {
     pub(crate) async fn acquire(self: &Arc<Self>, place: usize) -> Result<Lease<M>, Missing> {
         let mut changed = self.changed.subscribe();
         let mut has_waited = false;
+        let _wanting = Wanting::new(self, place);
         loop {
             changed.borrow_and_update();
             let mut is_cold = false;
@@ -341,6 +348,21 @@ impl<M> std::fmt::Debug for Pool<M> {
         f.debug_struct("Pool")
             .field("bounds", &self.bounds)
             .finish_non_exhaustive()
+    }
+}
+
+// === impl Wanting ===
+
+impl<'a, M> Wanting<'a, M> {
+    fn new(pool: &'a Pool<M>, place: usize) -> Self {
+        pool.slots.lock()[place].uses += 1;
+        Self { pool, place }
+    }
+}
+
+impl<M> Drop for Wanting<'_, M> {
+    fn drop(&mut self) {
+        self.pool.slots.lock()[self.place].uses -= 1;
     }
 }
 
