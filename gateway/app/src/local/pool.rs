@@ -1,10 +1,14 @@
 //! Models that are loaded when they are needed and unloaded when they are not. See [`Pool`].
 
-use std::{collections::VecDeque, ops::Deref, sync::Arc, time::Duration};
+mod lease;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
+pub(crate) use self::lease::Lease;
+use self::lease::Wanting;
 use crate::drain::Drain;
 
 /// What knows how models are loaded; they are told apart by their place in the pool.
@@ -71,19 +75,6 @@ enum State<M> {
     Loading,
     Ready(M),
     Failed { why: Missing, again: Instant },
-}
-
-/// A model in use: it is not unloaded before this is dropped.
-pub(crate) struct Lease<M> {
-    model: M,
-    place: usize,
-    pool: Arc<Pool<M>>,
-}
-
-/// A call that wants a model: it is not unloaded between being loaded and being handed out.
-struct Wanting<'a, M> {
-    pool: &'a Pool<M>,
-    place: usize,
 }
 
 /// Models that are still to be loaded: whoever waits for them is told if that comes to nothing.
@@ -172,11 +163,7 @@ impl<M: Clone + Send + Sync + 'static> Pool<M> {
                 match &slot.state {
                     State::Ready(model) => {
                         slot.uses += 1;
-                        return Ok(Lease {
-                            model: model.clone(),
-                            place,
-                            pool: self.clone(),
-                        });
+                        return Ok(Lease::new(model.clone(), place, self));
                     }
                     State::Loading => {}
                     State::Failed { why, again } if has_waited || Instant::now() < *again => {
@@ -351,21 +338,6 @@ impl<M> std::fmt::Debug for Pool<M> {
     }
 }
 
-// === impl Wanting ===
-
-impl<'a, M> Wanting<'a, M> {
-    fn new(pool: &'a Pool<M>, place: usize) -> Self {
-        pool.slots.lock()[place].uses += 1;
-        Self { pool, place }
-    }
-}
-
-impl<M> Drop for Wanting<'_, M> {
-    fn drop(&mut self) {
-        self.pool.slots.lock()[self.place].uses -= 1;
-    }
-}
-
 // === impl Left ===
 
 impl<M: Clone + Send + Sync + 'static> Drop for Left<M> {
@@ -374,33 +346,6 @@ impl<M: Clone + Send + Sync + 'static> Drop for Left<M> {
             let why = Missing::Failed("loading it was given up".to_owned());
             self.pool.finish(place, Err(why), For::Call);
         }
-    }
-}
-
-// === impl Lease ===
-
-impl<M> Deref for Lease<M> {
-    type Target = M;
-
-    fn deref(&self) -> &M {
-        &self.model
-    }
-}
-
-impl<M> Drop for Lease<M> {
-    fn drop(&mut self) {
-        let mut slots = self.pool.slots.lock();
-        let slot = &mut slots[self.place];
-        slot.uses -= 1;
-        slot.used = Instant::now();
-    }
-}
-
-impl<M> std::fmt::Debug for Lease<M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease")
-            .field("place", &self.place)
-            .finish_non_exhaustive()
     }
 }
 

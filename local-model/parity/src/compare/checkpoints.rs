@@ -1,20 +1,22 @@
 //! Tokens, greedy answers, log-probabilities, embeddings and classes beside those of transformers, on checkpoints that
 //! `transformers/make_checkpoints.py` has made: [`compare`]. Its README describes the files.
 
+mod error;
+
 use std::fs;
-use std::io;
-use std::num::{NonZeroUsize, ParseIntError};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
-use thiserror::Error;
+
+pub use error::CheckpointError;
 
 use super::{GAP, first_difference, gap};
 use crate::figure::{Figure, Goal};
 use crate::logits::log_sum_exp;
 use crate::ours::encoders::{OurClassifier, OurEmbedder};
-use crate::ours::{Ours, OursError};
+use crate::ours::Ours;
 use crate::report::{self, Report};
 use crate::statistics::Agreement;
 
@@ -26,63 +28,6 @@ const EMBEDDING_DIFFERENCE: f64 = 1e-3;
 
 /// The same for a probability.
 const PROBABILITY_DIFFERENCE: f64 = 1e-3;
-
-/// A comparison that could not be made.
-#[derive(Debug, Error)]
-pub enum CheckpointError {
-    /// A file or the folder cannot be read.
-    #[error("cannot read {}; `make parity` writes it", path.display())]
-    Read {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// `reference.json` is not what it should be.
-    #[error("{} is damaged", path.display())]
-    Description {
-        /// The file.
-        path: PathBuf,
-        /// Where.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// `reference.safetensors` is not what it should be.
-    #[error("{} is damaged", path.display())]
-    Tensors {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: SafeTensorError,
-    },
-    /// A tensor of another type.
-    #[error("{name} has type {found}, expected {expected}")]
-    Type {
-        /// The tensor.
-        name: String,
-        /// What it has.
-        found: Dtype,
-        /// What it should have.
-        expected: Dtype,
-    },
-    /// A piece that is not hexadecimal.
-    #[error("piece {piece:?} is not hexadecimal")]
-    Piece {
-        /// The piece.
-        piece: String,
-        /// Where.
-        #[source]
-        source: ParseIntError,
-    },
-    /// Our side.
-    #[error(transparent)]
-    Ours(#[from] OursError),
-    /// The report cannot be written.
-    #[error("cannot write the report")]
-    Report(#[from] io::Error),
-}
 
 /// What a checkpoint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
