@@ -91,10 +91,10 @@ async fn the_token_opens_what_is_guarded_and_no_other_does() {
     /healthz 200: ok
     /metrics 401 (Bearer): a token is needed
     /metrics 200: # EOF
-    /api/budgets 401 (Bearer): {"error":{"code":"unauthorized","message":"expected `Authorization: Bearer` with the token of the admin side"}}
-    /api/budgets 401 (Bearer): {"error":{"code":"unauthorized","message":"expected `Authorization: Bearer` with the token of the admin side"}}
+    /api/budgets 401 (Bearer): {"error":{"message":"expected `Authorization: Bearer` with the token of the admin side","code":"unauthorized"}}
+    /api/budgets 401 (Bearer): {"error":{"message":"expected `Authorization: Bearer` with the token of the admin side","code":"unauthorized"}}
     /api/budgets 200: {"budgets":[]}
-    /api/elsewhere 401 (Bearer): {"error":{"code":"unauthorized","message":"expected `Authorization: Bearer` with the token of the admin side"}}
-    /api/elsewhere 404: {"error":{"code":"not_found","message":"nothing is at `/api/elsewhere`"}}
+    /api/elsewhere 401 (Bearer): {"error":{"message":"expected `Authorization: Bearer` with the token of the admin side","code":"unauthorized"}}
+    /api/elsewhere 404: {"error":{"message":"nothing is at `/api/elsewhere`","code":"not_found"}}
     "#);
 }
