@@ -133,11 +133,12 @@ def script():
 @pytest.fixture(scope="session")
 def local_gateway(tmp_path_factory):
     """A gateway on its defaults: the local model alone."""
-    listed = subprocess.run([binary(*GATEWAY), "models", "list"], capture_output=True, text=True, check=True)
-    weights = listed.stdout.splitlines()[0].split("  ")[-1]
-    if weights == "not here":
+    command = [binary(*GATEWAY), "models", "list", "--json"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    default = json.loads(listed.stdout)[0]
+    if default["state"] != "here":
         pytest.skip("the local model's weights are not here: run `make weights`")
-    models = ["--models", str(Path(weights).parent)]
+    models = ["--models", str(Path(default["path"]).parent)]
     gateway = Gateway(tmp_path_factory.mktemp("local"), LOCAL_CONFIG, arguments=models)
     _wait_until_ready(gateway)
     yield gateway
