@@ -21,7 +21,7 @@ define need
   $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); }
 endef
 
-.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench weights build-test soak parity bench-local compiler llama-compiler servers clean
+.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench load-local weights build-test soak parity bench-local compiler llama-compiler servers clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -68,8 +68,8 @@ build-test: compiler
 	@echo "== building the binaries that the tests start; the gateway ends where FAILPOINTS says, which no release build does"
 	$(CARGO) build --locked --package skinflint --package skinflint-tests --bins --features skinflint/failpoints
 
-weights: build-test ## Fetch the local model's weights, which some tests use
-	$(DEBUG) models pull
+weights: build-test ## Fetch the weights of all models of the catalogue, which some tests use
+	$(DEBUG) models pull --all
 
 unit: build-test weights servers ## Tests within the crates
 	$(CARGO) test --locked --workspace --exclude skinflint-tests
@@ -136,7 +136,17 @@ bench-local: weights llama-compiler $(CACHE)/parity/ready ## The local model bes
 	cd $(PARITY) && $(CARGO) run --locked --release --bin bench-local -- --model $(MODELS)/gemma-3-270m-q4_k_m.gguf \
 	  --embedder $(MODELS)/all-minilm-l6-v2 --classifier $(CURDIR)/$(CACHE)/parity/bench/minilm-tokens
 
-soak: build-test servers ## Hundreds of kills under load, recorded conversations, ten million rows (needs 5 GB): half an hour or more
+$(CACHE)/load/ready: tests/load/requirements.txt
+	@echo "== making a Python environment with AIPerf in $(CACHE)/load (1.2 GB)"
+	python3 -m venv $(CACHE)/load
+	$(CACHE)/load/bin/pip install --quiet --requirement tests/load/requirements.txt
+	@touch $@
+
+load-local: $(RELEASE) $(CACHE)/load/ready ## The load generator AIPerf against the local model, offline
+	$(RELEASE) models pull
+	SKINFLINT_BIN=$(abspath $(RELEASE)) python3 tests/load/run.py --aiperf $(abspath $(CACHE)/load/bin/aiperf)
+
+soak: build-test weights servers ## Hundreds of kills under load, callers that go away, recorded conversations, ten million rows (needs 5 GB): most of an hour
 	target/debug/soak
 
 clean: ## Remove what was built and fetched into this folder

@@ -77,3 +77,6 @@ impl Files {
         Ok((encoder, checkpoint, self.tokenizer))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ pub const DEFAULT_MAX_TOKENS: u32 = 1024;
 pub const DEFAULT_MAX_SEQUENCES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
 /// What keys and values may take where nothing else is said: [`DEFAULT_MAX_SEQUENCES`] calls of
-/// 2,048 tokens each to the default model, at 42 MiB a call, and some to spare.
+/// 8,192 tokens each to the default model, at 33 MiB a call, and some to spare.
 pub const DEFAULT_CACHE_LIMIT_BYTES: usize = 384 << 20;
 
 /// How an engine is run.

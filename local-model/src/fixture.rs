@@ -1,5 +1,9 @@
 //! A tiny Gemma 3 with random weights, written as GGUF for the tests.
 
+pub(crate) mod checkpoint;
+pub(crate) mod decoders;
+pub(crate) mod encoders;
+
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -232,24 +236,42 @@ pub(crate) fn tokenizer() -> Tokenizer {
 /// A small model with its real weights, if there is one on this machine: the file that
 /// `SKINFLINT_TEST_MODEL` names, or what `skinflint models pull` has fetched. Says so where not.
 pub(crate) fn real_model() -> Option<std::path::PathBuf> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tells a test where a model lies; no secret"
-    )]
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(path) = variable("SKINFLINT_TEST_MODEL") {
         return Some(path.into());
     }
+    let found = pulled(&crate::CATALOG[0]);
+    if found.is_none() {
+        eprintln!("skipped: SKINFLINT_TEST_MODEL names no model");
+    }
+    found
+}
+
+/// The folder of a sentence encoder with its real weights, if `skinflint models pull` has fetched
+/// it. Says so where not.
+pub(crate) fn real_embedder() -> Option<std::path::PathBuf> {
+    pulled(crate::CatalogEntry::named("all-minilm-l6-v2").unwrap())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tells a test where a model lies; no secret"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where a catalogued model lies, if it is all there.
+fn pulled(entry: &crate::CatalogEntry) -> Option<std::path::PathBuf> {
     let data = variable("XDG_DATA_HOME")
         .or_else(|| variable("HOME").map(|home| format!("{home}/.local/share")))
         .unwrap_or_default();
-    let path = crate::CATALOG[0].path_in(&Path::new(&data).join("skinflint/models"));
-    if path.is_file() {
-        return Some(path);
-    }
-    eprintln!(
-        "skipped: {} is not there and SKINFLINT_TEST_MODEL names no model",
-        path.display()
-    );
+    let folder = Path::new(&data).join("skinflint/models");
+    let mut files = entry.files.iter();
+    let missing = files.find(|file| !entry.file_in(&folder, file).is_file());
+    let Some(missing) = missing else {
+        return Some(entry.path_in(&folder));
+    };
+    let path = entry.file_in(&folder, missing);
+    eprintln!("skipped: {} is not there", path.display());
     None
 }

@@ -71,3 +71,6 @@ fn decoder(
         file_bytes: checkpoint.file_bytes(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,8 @@ fn pull_with(
             // What is damaged would be met again.
             remove_folder(&work)?;
         }
+        // Fails where a wheel is kept.
+        let _ = fs::remove_dir(&work);
         return Err(error);
     }
     remove_folder(&work)?;

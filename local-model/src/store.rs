@@ -84,11 +84,15 @@ pub fn is_path(text: &str) -> bool {
     let begins = ["/", "./", "../"]
         .iter()
         .any(|start| text.starts_with(start));
-    let gguf = Path::new(text)
-        .extension()
-        .is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
     // `org/name:file.gguf` names a file of a repository.
-    begins || matches!(text, "." | "..") || (gguf && !text.contains(':'))
+    begins || matches!(text, "." | "..") || (is_gguf(text) && !text.contains(':'))
+}
+
+/// Whether a file is a GGUF file by its name.
+pub(crate) fn is_gguf(path: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
 }
 
 impl CatalogEntry {

@@ -208,6 +208,7 @@ impl Tokenizer {
     }
 
     /// The tokens that are never part of text, in order.
+    #[cfg(test)]
     pub(crate) fn special_ids(&self) -> impl Iterator<Item = TokenId> {
         (0..)
             .take(self.size())
@@ -290,6 +291,7 @@ impl Tokenizer {
     }
 
     /// Appends the tokens of `text` that goes on with what came before.
+    #[cfg(test)]
     pub(crate) fn encode_into(&self, text: &str, tokens: &mut Vec<TokenId>) {
         self.encode_at(text, Place::Inside, tokens);
     }

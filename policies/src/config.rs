@@ -8,6 +8,7 @@ mod listen;
 mod local;
 mod models;
 mod reload;
+mod serving;
 mod timeouts;
 mod upstream;
 
@@ -22,9 +23,10 @@ pub use self::{
     ledger::{Durability, Ledger, LedgerFile, LedgerSettings, LedgerStore},
     limits::Limits,
     listen::{AdminAccess, Listen, Transport},
-    local::{Local, LocalModel, Weights},
+    local::{DEFAULT_EMBEDDER, Local, LocalEmbedder, LocalModel, LocalSettings, Weights},
     models::{ModelEntry, ModelTable, ModelTarget},
     reload::{Policies, PolicySource, Reload},
+    serving::LocalServing,
     timeouts::Timeouts,
     upstream::{DrainCaps, OnDisconnect, Upstream, UpstreamProtocol},
 };
@@ -50,7 +52,7 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// Which model goes where.
     pub models: ModelTable,
-    /// The model that runs in this process.
+    /// The models that run in this process.
     pub local: Local,
     /// Where it is written down what calls cost.
     pub ledger: Ledger,

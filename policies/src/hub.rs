@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn the_environment_names_hub_and_token() {
-        let hub = ModelHub::of::<[(&str, &str); 0]>(&[]).unwrap();
+        let nothing: [(&str, &str); 0] = [];
+        let hub = ModelHub::of(&nothing).unwrap();
         assert_eq!(hub.endpoint.as_str(), "https://huggingface.co/");
         assert!(!hub.is_named && hub.token.is_none());
         let hub = ModelHub::of(&[

@@ -15,10 +15,11 @@ mod tenants;
 mod units;
 
 pub use config::{
-    AdminAccess, Alerts, Anomaly, Config, Counters, DrainCaps, Durability, FieldFault, Ledger,
-    LedgerFile, LedgerSettings, LedgerStore, Limits, Listen, Local, LocalModel, ModelEntry,
-    ModelTable, ModelTarget, OnDisconnect, Policies, PolicySource, Reload, Source, Timeouts,
-    Transport, Upstream, UpstreamProtocol, Weights, WhenDown,
+    AdminAccess, Alerts, Anomaly, Config, Counters, DEFAULT_EMBEDDER, DrainCaps, Durability,
+    FieldFault, Ledger, LedgerFile, LedgerSettings, LedgerStore, Limits, Listen, Local,
+    LocalEmbedder, LocalModel, LocalServing, LocalSettings, ModelEntry, ModelTable, ModelTarget,
+    OnDisconnect, Policies, PolicySource, Reload, Source, Timeouts, Transport, Upstream,
+    UpstreamProtocol, Weights, WhenDown,
 };
 pub use file::{FileError, Invalid};
 pub use folder::{EditError, PolicyFolder};

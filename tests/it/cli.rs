@@ -507,5 +507,14 @@ async fn local_models_are_names_or_paths() {
         )
         .unwrap();
     }
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    [local] model = "org/name"  local     org/name
+    [local] model = "org/name@v1:q4.gguf"  local     org/name@v1:q4.gguf
+    [local] model = "./models/own"  local     own
+    [local] model = "models/own.gguf"  local     own
+    [local] model = "models/of/mine"  error: skinflint.toml:2: `local.model`: `models/of/mine` is no name of Hugging Face, expected `org/name`, `org/name@revision` or `org/name:file.gguf`; a path begins with `./`, `../` or `/`
+    [local] model = "org/name@"  error: skinflint.toml:2: `local.model`: `org/name@` is no name of Hugging Face, expected `org/name`, `org/name@revision` or `org/name:file.gguf`; a path begins with `./`, `../` or `/`
+    [local] model = "name:q4.gguf"  error: skinflint.toml:2: `local.model`: `name:q4.gguf` is no name of Hugging Face, expected `org/name`, `org/name@revision` or `org/name:file.gguf`; a path begins with `./`, `../` or `/`
+    [local] model = ""  error: skinflint.toml:2: `local.model`: expected a name of `skinflint models list`, a name of Hugging Face such as `org/name`, or a path that begins with `./`, `../` or `/`
+    "#);
 }

@@ -111,9 +111,11 @@ impl Bench {
 
 /// Bytes that differ from place to place.
 fn bytes(length: usize) -> Vec<u8> {
-    (0..length)
-        .map(|at| (at % 251) as u8 ^ (at >> 9) as u8)
-        .collect()
+    let at = |place: usize| {
+        let [low, high, higher, ..] = place.to_le_bytes();
+        low ^ high.wrapping_mul(31) ^ higher.wrapping_mul(7)
+    };
+    (0..length).map(at).collect()
 }
 
 /// A repository in the safetensors format.

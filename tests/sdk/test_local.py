@@ -289,3 +289,27 @@ def test_images_are_refused(openai_client):
 def test_the_models_are_listed(openai_client, anthropic_client):
     assert MODEL in [model.id for model in openai_client.models.list().data]
     assert MODEL in [model.id for model in anthropic_client.models.list().data]
+
+
+def test_embeddings(openai_client):
+    name = "all-minilm-l6-v2"
+    if name not in [model.id for model in openai_client.models.list().data]:
+        pytest.skip("the encoder's weights are not here: run `skinflint models pull all-minilm-l6-v2`")
+    texts = ["A cat sits on the mat.", "A kitten is sitting on a rug.", "Interest rates rose again."]
+    # The package asks for base64 and decodes it, unless a format is named.
+    packed = openai_client.embeddings.create(model=name, input=texts)
+    plain = openai_client.embeddings.create(model=name, input=texts, encoding_format="float")
+    assert packed.usage == plain.usage
+    assert packed.usage.prompt_tokens > 15
+    vectors = [item.embedding for item in packed.data]
+    assert [len(vector) for vector in vectors] == [384] * 3
+    for one, other in zip(vectors, (item.embedding for item in plain.data)):
+        assert one == pytest.approx(other, abs=1e-6)
+
+    def alike(one, other):
+        return sum(a * b for a, b in zip(one, other))
+
+    assert alike(vectors[0], vectors[0]) == pytest.approx(1, abs=1e-4)
+    assert alike(vectors[0], vectors[1]) > alike(vectors[0], vectors[2]) + 0.2
+    with pytest.raises(openai.BadRequestError):
+        openai_client.embeddings.create(model=MODEL, input=texts)

@@ -2,7 +2,8 @@
 //!
 //! A fixed answer comes from a process of its own; the load goes to it directly, through nginx and through Skinflint without books,
 //! a short slice each in turns, so that whatever else the machine does hits all three alike. What is told is medians over the rounds.
-//! The same calls then go to a gateway with ledger and budgets and to one without; last come the ledger and the budgets alone.
+//! The same calls then go to a gateway with ledger and budgets and to one without; then come the ledger and the budgets alone, and last calls beside a
+//! busy local model.
 
 use std::{
     ffi::OsString,
@@ -35,6 +36,7 @@ mod case;
 mod figures;
 mod ledger;
 mod load;
+mod local;
 mod origin;
 mod process;
 mod request;
@@ -50,6 +52,8 @@ pub struct Options {
     pub gateway: PathBuf,
     /// nginx, by path or by name.
     pub nginx: PathBuf,
+    /// The folder with the local model's weights.
+    pub models: PathBuf,
     /// Length of the proxy's part; the gateway with its books takes half as long, the others some seconds.
     pub length: Duration,
     /// As short as can be.
@@ -71,6 +75,8 @@ pub enum Part {
     Ledger,
     /// Budgets alone, in this process and in Redis.
     Budget,
+    /// Proxied calls beside a local model that has all it can do.
+    Local,
 }
 
 /// Why nothing was measured.
@@ -183,6 +189,12 @@ async fn measure(options: &Options) -> Result<(), BenchError> {
     }
     if wants(Part::Budget) {
         tell(&budget::measure(options.quick).await?)?;
+    }
+    if wants(Part::Local) {
+        match local::measure(&options.gateway, &options.models, options.quick).await? {
+            Some(figures) => tell(&figures)?,
+            None => say("no weights of the local model: `skinflint models pull`")?,
+        }
     }
     say(&format!("load average after: {}", load_average()?))?;
     Ok(())

@@ -1,6 +1,6 @@
 //! A model hub that answers like Hugging Face and misbehaves on demand. See [`FakeHub`].
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write, net::SocketAddr, sync::Arc};
 
 use parking_lot::Mutex;
 use serde_json::json;
@@ -227,10 +227,16 @@ impl Repository {
 
 /// What a real hub keeps in large file storage.
 fn is_large(path: &str) -> bool {
-    path.ends_with(".gguf") || path.ends_with(".safetensors")
+    [".gguf", ".safetensors"]
+        .iter()
+        .any(|end| path.ends_with(end))
 }
 
 fn sha256(content: &[u8]) -> String {
     let digits = Sha256::digest(content);
-    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+    digits.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

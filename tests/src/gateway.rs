@@ -191,6 +191,14 @@ impl Gateway {
         self.wait_metric(IN_FLIGHT, calls.into()).await;
     }
 
+    /// Resident memory of the process, in bytes.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn resident(&self) -> u64 {
+        self.process.resident()
+    }
+
     /// Sends a signal.
     ///
     /// # Panics

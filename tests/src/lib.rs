@@ -24,6 +24,7 @@ pub use crate::{
 pub mod bench;
 pub mod soak;
 pub mod sse;
+pub mod weights;
 
 mod chaos_proxy;
 mod fake_hub;

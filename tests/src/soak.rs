@@ -1,13 +1,15 @@
-//! Promises about money, kept over hundreds of deaths and millions of rows. See [`run`].
+//! Promises about money, kept over hundreds of deaths and millions of rows; and a local model that keeps nothing of callers that go away. See [`run`].
 
 use std::{
     io::{self, Write},
+    path::PathBuf,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
 use self::{
+    cancels::{AT_ONCE, CancelPlan, CancelTotals},
     crash::{CrashPlan, CrashTotals},
     replay::ReplayTotals,
 };
@@ -18,6 +20,7 @@ pub mod replay;
 
 mod admission;
 mod books;
+mod cancels;
 mod rows;
 
 /// What is soaked, and how long.
@@ -25,6 +28,10 @@ mod rows;
 pub struct Options {
     /// Times that the gateway is killed.
     pub crash_rounds: usize,
+    /// How long callers of the local model come and go.
+    pub cancel_length: Duration,
+    /// The folder with the local model's weights.
+    pub models: PathBuf,
     /// Decides about everything that is random; one that nobody has chosen if it is not given.
     pub seed: Option<u64>,
     /// As little as shows that everything works.
@@ -46,6 +53,8 @@ pub enum Part {
     Rows,
     /// Ten thousand calls of a cent, and a dollar to spend.
     Budget,
+    /// Callers of the local model that go away at any moment.
+    Cancels,
 }
 
 /// Rows of the large ledger: some 4 GB on the disk while it is looked at.
@@ -57,6 +66,10 @@ const SHORT_CONVERSATIONS: usize = 5;
 const SHORT_CRASH_ROUNDS: usize = 10;
 const CALLS: usize = 10_000;
 const SHORT_CALLS: usize = 1_000;
+const SHORT_CANCEL_LENGTH: Duration = Duration::from_secs(30);
+/// What the allocator may hold more of after hours than when all was warm, in MB: a tenth of what keys and values may take. What is kept of each caller
+/// would come to more.
+const GROWTH: f64 = 40.0;
 /// Of what is wrong, so much is told.
 const TOLD: usize = 10;
 
@@ -75,6 +88,9 @@ pub async fn run(options: &Options) -> io::Result<bool> {
     }
     if wants(Part::Budget) {
         budget_figures(options, &mut report).await?;
+    }
+    if wants(Part::Cancels) {
+        cancel_figures(options, &mut report).await?;
     }
     if wants(Part::Rows) {
         row_figures(options, &mut report).await?;
@@ -234,6 +250,54 @@ async fn budget_figures(options: &Options, report: &mut Report) -> io::Result<()
     // Refused too, but not by the budget.
     let name = format!("budget_store_late_{calls}_two_gateways");
     report.figure(&name, count(two.unasked), "calls", None)
+}
+
+async fn cancel_figures(options: &Options, report: &mut Report) -> io::Result<()> {
+    let length = if options.short {
+        SHORT_CANCEL_LENGTH.min(options.cancel_length)
+    } else {
+        options.cancel_length
+    };
+    let seed = options.seed.unwrap_or_else(crash::any_seed);
+    let seconds = length.as_secs();
+    report.say(&format!(
+        "callers of the local model come and go for {seconds} s; seed {seed}"
+    ))?;
+    let plan = CancelPlan { length, seed };
+    let Some(totals) = cancels::run(plan, &options.models).await else {
+        let models = options.models.display();
+        return report.say(&format!("no weights in {models}: `skinflint models pull`"));
+    };
+    let CancelTotals {
+        calls,
+        whole,
+        dropped,
+        refused,
+        faults,
+        at_once,
+        warm,
+        end,
+    } = totals;
+    for fault in faults.iter().take(TOLD) {
+        report.say(fault)?;
+    }
+    let megabytes = |bytes: u64| approximate(bytes.into()) / 1e6;
+    let most = |bound| Some(Goal::AtMost(bound));
+    let growth = megabytes(end) - megabytes(warm);
+    report.figure(
+        "local_cancel_faults",
+        count(faults.len()),
+        "calls",
+        most(0.0),
+    )?;
+    let goal = Some(Goal::AtLeast(count(AT_ONCE)));
+    report.figure("local_cancel_at_once", count(at_once), "calls", goal)?;
+    report.figure("local_cancel_rss_growth", growth, "MB", most(GROWTH))?;
+    report.figure("local_cancel_rss", megabytes(end), "MB", None)?;
+    report.figure("local_cancel_calls", count(calls), "calls", None)?;
+    report.figure("local_cancel_dropped", count(dropped), "calls", None)?;
+    report.figure("local_cancel_whole", count(whole), "calls", None)?;
+    report.figure("local_cancel_refused", count(refused), "calls", None)
 }
 
 async fn row_figures(options: &Options, report: &mut Report) -> io::Result<()> {

@@ -50,7 +50,7 @@ use self::{
     spend_rate::{Sensitivity, SpendRates, Stream},
 };
 use crate::{
-    clock, drain::Drain, error::MoneyError, failpoint, local::LocalEngine, metrics::Metrics,
+    clock, drain::Drain, error::MoneyError, failpoint, local::LocalModels, metrics::Metrics,
     policy::LivePolicies,
 };
 
@@ -69,7 +69,7 @@ struct Inner {
     spend_rates: SpendRates,
     alerts: Alerts,
     metrics: Metrics,
-    local: LocalEngine,
+    local: LocalModels,
     tasks: Drain,
     /// Told whenever a budget may have got room.
     released: Notify,
@@ -92,7 +92,7 @@ pub(crate) struct Foundations<'a> {
     /// Where alerts are counted.
     pub metrics: Metrics,
     /// Whose tokenizer counts what the local model reads.
-    pub local: LocalEngine,
+    pub local: LocalModels,
     /// What stopping waits for.
     pub tasks: Drain,
 }
@@ -244,8 +244,8 @@ impl Accounting {
         });
     }
 
-    fn local_encoding(&self) -> Encoding {
-        self.0.local.encoding().unwrap_or(Encoding::Bounded)
+    fn local_encoding(&self, name: &str) -> Encoding {
+        self.0.local.encoding(name).unwrap_or(Encoding::Bounded)
     }
 
     /// Makes a reservation durable. Without a ledger there is nothing to make.

@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     api::{Api, ApiError},
     drain::Drain,
-    local::LocalEngine,
+    local::LocalModels,
     metrics, this_machine,
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct Admin {
     registry: Registry,
     access: AdminAccess,
     drain: Drain,
-    local: LocalEngine,
+    local: LocalModels,
 }
 
 /// The media type of OpenMetrics, which Prometheus negotiates.
@@ -42,7 +42,7 @@ impl Admin {
         registry: Registry,
         access: AdminAccess,
         drain: Drain,
-        local: LocalEngine,
+        local: LocalModels,
     ) -> Self {
         Self {
             registry,
@@ -75,7 +75,7 @@ async fn readiness(State(admin): State<Arc<Admin>>) -> Response {
     if admin.drain.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    if admin.local.is_loading() {
+    if admin.local.is_starting() {
         return (StatusCode::SERVICE_UNAVAILABLE, "loading the local model\n").into_response();
     }
     "ready\n".into_response()

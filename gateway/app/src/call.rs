@@ -91,8 +91,8 @@ pub(crate) enum Ask {
 /// Where it goes is known.
 #[derive(Debug)]
 pub(crate) enum Routed {
-    /// To the model in this process.
-    Local(ModelCall),
+    /// To the model of this name in this process.
+    Local(ModelCall, Arc<str>),
     /// To a provider, with a view of what it asks.
     Upstream(ModelCall, UpstreamTarget),
     /// To the provider of this index, unread.
@@ -117,8 +117,8 @@ pub(crate) struct ModelCall {
 /// What it may cost is reserved.
 #[derive(Debug)]
 pub(crate) enum Funded {
-    /// To the model in this process.
-    Local(ModelCall, Spending),
+    /// To the model of this name in this process.
+    Local(ModelCall, Arc<str>, Spending),
     /// To a provider.
     Upstream(ModelCall, UpstreamTarget, Spending),
     /// To the provider of this index, unread and uncounted.
@@ -139,11 +139,11 @@ pub(crate) struct UpstreamTarget {
 // === impl UpstreamTarget ===
 
 impl UpstreamTarget {
-    /// The upstream side of a row of the routing table; `None` for the local model.
-    pub(crate) fn of(target: &ModelTarget) -> Option<Self> {
+    /// The upstream side of a row of the routing table; for a local model, its name.
+    pub(crate) fn of(target: &ModelTarget) -> Result<Self, Arc<str>> {
         match target {
-            ModelTarget::Local => None,
-            ModelTarget::Upstream { index, rename } => Some(Self {
+            ModelTarget::Local(name) => Err(name.clone()),
+            ModelTarget::Upstream { index, rename } => Ok(Self {
                 index: *index,
                 rename: rename.clone(),
             }),

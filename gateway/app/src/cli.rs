@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod figure;
 mod keys;
+mod model;
 mod models;
 mod out;
 mod reconcile;
@@ -47,6 +48,8 @@ enum Verb {
     Keys(keys::Arguments),
     /// Fetch and list the weights of local models
     Models(models::Arguments),
+    /// Serve one local model
+    Model(model::Arguments),
     /// List the costliest tasks, show one, or close it
     Tasks(tasks::Arguments),
     /// Tell what became of a request: decisions, attempts, tokens, money
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Verb::Check(file) => check::run(&file),
         Verb::Keys(arguments) => keys::run(&arguments),
         Verb::Models(arguments) => models::run(&arguments),
+        Verb::Model(arguments) => model::run(&arguments),
         Verb::Tasks(arguments) => tasks::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
@@ -143,6 +147,8 @@ mod tests {
             "skinflint reprice --dry-run --since 24h",
             "skinflint reconcile usage.csv --upstream openai",
             "skinflint explain req_1 --json",
+            "skinflint model serve",
+            "skinflint model serve ./m.gguf --listen 127.0.0.1:0 --threads 2 --embedder off --models kept",
         ] {
             Command::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
         }
@@ -151,6 +157,7 @@ mod tests {
             "skinflint tasks close a",
             "skinflint tasks close a --outcome won",
             "skinflint report --by agent",
+            "skinflint model serve --threads 0",
         ] {
             assert!(Command::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use skinflint_budget::{BudgetError, Refusal};
 use skinflint_ledger::LedgerError;
-use skinflint_local_model::{EngineFault, GenerateError};
+use skinflint_local_model::{EncodeFault, EngineFault, GenerateError};
 use skinflint_money::MoneyOverflow;
-use skinflint_policies::TenantId;
+use skinflint_policies::{ByteSize, TenantId};
 use skinflint_protocol::{
     ConversationError, EditError, Endpoint, TapError, Unsupported, ViewError,
 };
@@ -251,6 +251,19 @@ pub(crate) enum LocalError {
         /// Why, in the operator's words.
         reason: String,
     },
+    /// It would take more memory than local models may, and the others are in use.
+    #[error("the local model `{model}` needs {}, and `local.memory` leaves no room for it in {}", ByteSize(*need), ByteSize(*limit))]
+    NoRoom {
+        /// Its name.
+        model: String,
+        /// Bytes that it takes.
+        need: u64,
+        /// Bytes that all loaded models may take.
+        limit: u64,
+    },
+    /// The embedder gave no vectors.
+    #[error(transparent)]
+    Encode(#[from] EncodeFault),
     /// The engine refused the call.
     #[error(transparent)]
     Refused(#[from] GenerateError),

@@ -5,7 +5,7 @@ use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use skinflint_policies::{Config, FieldFault, Timeouts, Upstream};
+use skinflint_policies::{Config, FieldFault, Local, ModelTable, Timeouts, Upstream};
 use skinflint_upstream::{BuildError, InFlight, Provider};
 use tower::{Service, ServiceExt};
 
@@ -14,13 +14,14 @@ use crate::{
     admin::Admin,
     body::Body,
     drain::Drain,
+    health::Health,
     layers::route::RouteMap,
-    local::LocalEngine,
+    local::{LocalModels, default_embedder},
     logs::CallLog,
-    metrics::Metrics,
+    metrics::{LocalMetrics, Metrics},
     policy::LivePolicies,
     relay::{LeftBehind, Relay},
-    rungs::{Embedder, LocalRung, ModelList, Origin, Rungs, UpstreamRung},
+    rungs::{LocalRung, ModelList, Origin, Rungs, UpstreamRung},
     serve::Listener,
     stack::{CallService, Parts, stack},
     tls,
@@ -31,12 +32,12 @@ use crate::{
 pub struct Gateway {
     calls: Listener,
     admin: Listener,
-    service: CallService,
+    service: Health<CallService>,
     pages: axum::Router,
     drain: Drain,
     /// Of the admin side, which goes on saying that the gateway is stopping until it has stopped.
     admin_drain: Drain,
-    local: LocalEngine,
+    local: LocalModels,
     accounting: Accounting,
     deadline: Duration,
 }
@@ -120,11 +121,13 @@ impl Gateway {
 
         let in_flight = InFlight::default();
         let origins = origins(&upstreams, &timeouts, &in_flight, &drain)?;
-        let (metrics, registry) = Metrics::new(in_flight);
+        let (metrics, mut registry) = Metrics::new(in_flight);
         let policies = LivePolicies::new(tenants, prices, policies, metrics.clone());
         policies.watch(&drain);
+        let table = with_embedder(table, &local, &folders);
         let map = Arc::new(RouteMap::new(table, upstreams, &local));
-        let local = LocalEngine::start(&local, folders.models);
+        let local = LocalModels::start(&local, folders.models, &drain);
+        registry.register_collector(Box::new(LocalMetrics::new(local.clone())));
         let accounting = Accounting::open(Foundations {
             ledger: &ledger,
             counters: &counters,
@@ -138,10 +141,8 @@ impl Gateway {
         .await?;
         drain.spawn(accounting.clone().upkeep());
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
-        // The engine makes no embeddings.
-        let embedder: Option<Arc<dyn Embedder>> = None;
         let rungs = Rungs::new(
-            LocalRung::new(local.clone(), embedder, relay.clone()),
+            LocalRung::new(local.clone(), relay.clone()),
             UpstreamRung::new(origins, relay),
             ModelList::new(&map.models, &map.upstreams),
         );
@@ -160,7 +161,7 @@ impl Gateway {
         Ok(Self {
             calls,
             admin,
-            service,
+            service: Health::new(service, listen.health.then(|| local.clone())),
             pages,
             drain,
             admin_drain,
@@ -199,6 +200,14 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// The table of models, with the default embedder if it has been pulled.
+fn with_embedder(mut table: ModelTable, local: &Local, folders: &Folders) -> ModelTable {
+    if let Some(embedder) = default_embedder(local, &folders.models) {
+        table.add_local(embedder);
+    }
+    table
 }
 
 /// The providers, with what becomes of their answers when a client is gone.

@@ -13,6 +13,7 @@ mod drain;
 mod error;
 mod failpoint;
 mod gateway;
+mod health;
 mod inquiry;
 mod layers;
 mod local;

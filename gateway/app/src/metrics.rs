@@ -1,5 +1,7 @@
 //! Counters, gauges and histograms for Prometheus, with bounded label sets.
 
+mod local;
+
 use std::sync::atomic::AtomicI64;
 
 use prometheus_client::{
@@ -8,6 +10,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use skinflint_upstream::InFlight;
+
+pub(crate) use self::local::LocalMetrics;
 
 /// Everything that is counted; cheap to clone.
 #[derive(Debug, Clone)]

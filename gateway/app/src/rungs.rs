@@ -61,7 +61,9 @@ impl Service<Funded> for Rungs {
         let rungs = self.inner.clone();
         Box::pin(async move {
             match funded {
-                Funded::Local(call, spending) => rungs.local.answer(call, spending).await,
+                Funded::Local(call, name, spending) => {
+                    rungs.local.answer(call, &name, spending).await
+                }
                 Funded::Upstream(call, target, spending) => {
                     rungs.upstream.answer(call, target, spending).await
                 }

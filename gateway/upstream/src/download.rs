@@ -51,16 +51,18 @@ pub enum Transfer {
 /// Longer than the slowest hub takes to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A server that sends nothing for so long has forgotten us.
-const SILENCE: Duration = Duration::from_secs(60);
-/// Waits before the next tries of a file, or of a question, after failures that may pass.
+const SILENCE: Duration = Duration::from_mins(1);
+/// Waits before the next tries of a file after failures that may pass.
 const WAITS: [Duration; 4] = [
     Duration::from_millis(250),
     Duration::from_secs(1),
     Duration::from_secs(4),
     Duration::from_secs(15),
 ];
+/// How many of them a question is worth, for whose answer somebody waits.
+const FEW: usize = 2;
 /// The longest wait that a server may ask for.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 /// A try that brings so many bytes has not failed in vain: the count of tries begins anew. A mebibyte, so that a server that dribbles is
 /// given up.
 const PROGRESS: u64 = 1 << 20;
@@ -106,7 +108,7 @@ impl Downloader {
     /// A short answer, whole. `path` are the components of the path below the hub's address, not yet percent-encoded.
     pub async fn get(&self, path: &[String], query: Option<&str>) -> Result<Bytes, DownloadError> {
         let url = self.url(path, query);
-        retrying(&mut |_| (), async |_| {
+        retrying(&WAITS[..FEW], &mut |_| (), async |_| {
             let mut response = self.follow(url.clone(), &HeaderMap::new()).await?;
             if response.status() != StatusCode::OK {
                 return Err(Broken::of_status(&response));
@@ -140,7 +142,7 @@ impl Downloader {
     ) -> Result<(), DownloadError> {
         let url = self.url(path, None);
         let part = Part::new(part, size);
-        retrying(progress, async |progress| {
+        retrying(&WAITS, progress, async |progress| {
             self.fetch_rest(&url, &part, progress).await
         })
         .await?;
@@ -238,6 +240,7 @@ impl Downloader {
 
 /// Tries until it works, the failure is for good, or there were too many in a row.
 async fn retrying<T, F>(
+    waits: &[Duration],
     progress: &mut dyn FnMut(Transfer),
     mut attempt: F,
 ) -> Result<T, DownloadError>
@@ -253,7 +256,7 @@ where
         if broken.brought >= PROGRESS {
             failed = 0;
         }
-        let Some(own) = WAITS.get(failed).filter(|_| broken.may_pass) else {
+        let Some(own) = waits.get(failed).filter(|_| broken.may_pass) else {
             return Err(broken.error);
         };
         failed += 1;
@@ -265,3 +268,6 @@ where
         tokio::time::sleep(wait).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

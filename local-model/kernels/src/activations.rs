@@ -4,15 +4,17 @@ use crate::isa::{Isa, per_isa};
 use crate::lanes::SharedSlice;
 use crate::team::Lead;
 
-/// Values that a scale is kept for; several neighbours may have the same.
+/// Values that share a scale.
 pub(crate) const SCALE_WIDTH: usize = 32;
 /// Numbers that are added up together.
 pub(crate) const SUM_WIDTH: usize = 16;
+/// Rows below which handing them over takes longer than the work: a row takes about a microsecond.
+const WORTH_SHARING: usize = 8;
 /// The largest number; the smallest is its negative, so that a product of two never overflows.
 const LARGEST: f32 = 127.0;
 
-/// Rows of activations rounded to 8 bits: value ≈ scale · number, with a scale for each 32 values, as
-/// GGUF's `Q8_0`, or for each 256, as its `Q8_K`, but in single precision.
+/// Rows of activations rounded to 8 bits: value ≈ scale · number, with a scale for each 32 values
+/// (as GGUF's `Q8_0`, but with scales in single precision).
 #[derive(Debug, Default)]
 pub(crate) struct QuantizedRows {
     /// (rows, columns).
@@ -32,14 +34,8 @@ pub(crate) struct QuantizedRow<'a> {
 }
 
 impl QuantizedRows {
-    /// Rounds rows of `columns` values each, `width` of which, a multiple of 32, share a scale.
-    pub(crate) fn quantize(
-        &mut self,
-        lead: &Lead<'_>,
-        isa: Isa,
-        (rows, columns): (&[f32], usize),
-        width: usize,
-    ) {
+    /// Rounds rows of `columns` values each, a multiple of 32.
+    pub(crate) fn quantize(&mut self, lead: &Lead<'_>, isa: Isa, rows: &[f32], columns: usize) {
         let count = rows.len() / columns;
         let (scales, sums) = (columns / SCALE_WIDTH, columns / SUM_WIDTH);
         self.numbers.resize(rows.len(), 0);
@@ -57,11 +53,14 @@ impl QuantizedRows {
                     sums_out.part(row * sums, sums),
                 )
             };
-            let values = &rows[row * columns..][..columns];
-            quantize_row(isa, values, width, numbers, scales, sums);
+            quantize_row(
+                isa,
+                &rows[row * columns..][..columns],
+                numbers,
+                scales,
+                sums,
+            );
         };
-        // A row takes about a microsecond: less than handing it over.
-        const WORTH_SHARING: usize = 8;
         if count < WORTH_SHARING {
             (0..count).for_each(quantize);
         } else {
@@ -82,7 +81,6 @@ impl QuantizedRows {
 per_isa! {
     fn quantize_row(
         values: &[f32],
-        width: usize,
         numbers: &mut [i8],
         scales: &mut [f32],
         sums: &mut [f32],
@@ -90,28 +88,18 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
-fn quantize_row_body(
-    values: &[f32],
-    width: usize,
-    numbers: &mut [i8],
-    scales: &mut [f32],
-    sums: &mut [f32],
-) {
+fn quantize_row_body(values: &[f32], numbers: &mut [i8], scales: &mut [f32], sums: &mut [f32]) {
     /// Adding and taking off 1.5 · 2²³ rounds to the nearest whole number, the even one of two.
     const ROUND: f32 = 12_582_912.0;
     let blocks = values
-        .chunks_exact(width)
-        .zip(numbers.chunks_exact_mut(width))
+        .chunks_exact(SCALE_WIDTH)
+        .zip(numbers.chunks_exact_mut(SCALE_WIDTH))
         .zip(
             scales
-                .chunks_exact_mut(width / SCALE_WIDTH)
-                .zip(sums.chunks_exact_mut(width / SUM_WIDTH)),
+                .iter_mut()
+                .zip(sums.chunks_exact_mut(SCALE_WIDTH / SUM_WIDTH)),
         );
-    for ((values, numbers), (scales, sums)) in blocks {
+    for ((values, numbers), (scale, sums)) in blocks {
         let mut largest = [0.0_f32; SUM_WIDTH];
         for values in values.chunks_exact(SUM_WIDTH) {
             for (largest, value) in largest.iter_mut().zip(values) {
@@ -120,7 +108,7 @@ fn quantize_row_body(
             }
         }
         let largest = largest.iter().fold(0.0_f32, |most, &size| most.max(size));
-        scales.fill(largest / LARGEST);
+        *scale = largest / LARGEST;
         let inverse = if largest > 0.0 {
             LARGEST / largest
         } else {
@@ -157,12 +145,9 @@ mod tests {
         let values: Vec<f32> = (0..256)
             .map(|i| (i as f32 * 0.7).sin() * (i % 37) as f32)
             .collect();
-        for (isa, width) in Isa::available()
-            .into_iter()
-            .flat_map(|isa| [(isa, 32), (isa, 64)])
-        {
+        for isa in Isa::available() {
             let mut rows = QuantizedRows::default();
-            rows.quantize(&team.lead(), isa, (&values, 64), width);
+            rows.quantize(&team.lead(), isa, &values, 64);
             for (index, value) in values.iter().enumerate() {
                 let scale = rows.scales[index / SCALE_WIDTH];
                 let back = f32::from(rows.numbers[index]) * scale;
@@ -185,7 +170,7 @@ mod tests {
         values[3] = f32::NAN;
         values[40] = 2.0;
         let mut rows = QuantizedRows::default();
-        rows.quantize(&team.lead(), Isa::detect(), (&values, 64), 32);
+        rows.quantize(&team.lead(), Isa::detect(), &values, 64);
         assert_eq!((rows.numbers[3], rows.numbers[40]), (0, 127));
     }
 }

@@ -208,7 +208,7 @@ fn half(block: &[u8], at: usize) -> f16 {
     f16::from_le_bytes([block[at], block[at + 1]])
 }
 
-/// Scale and minimum of the `index`th 32 weights of a Q4_K or Q5_K block, 6 bits each, in 12 bytes.
+/// Scale and minimum of the `index`th 32 weights of a `Q4_K` or `Q5_K` block, 6 bits each, in 12 bytes.
 fn six_bit_pair(packed: &[u8], index: usize) -> (u8, u8) {
     if index < 4 {
         (packed[index] & 63, packed[index + 4] & 63)

@@ -14,22 +14,13 @@ use crate::packed::PackedMatrix;
 use crate::team::Lead;
 
 thread_local! {
-    static QUANTIZED: RefCell<[QuantizedRows; WIDTHS.len()]> = RefCell::default();
-}
-
-/// Activations that share a scale, by the blocks of the weights that they are multiplied with: the
-/// same as llama.cpp rounds them by.
-const WIDTHS: [usize; 2] = [32, 256];
-
-/// Which of [`WIDTHS`] goes with weights of this format.
-fn width_index(format: Format) -> usize {
-    usize::from(format.block_weights() == WIDTHS[1])
+    static QUANTIZED: RefCell<QuantizedRows> = RefCell::default();
 }
 
 /// `out = x · Wᵀ` for one matrix or several that have the same input, whose results stand side by
 /// side: `x` is (rows, columns), `out` (rows, rows of all matrices together).
 ///
-/// With quantized weights the activations are rounded to 8 bits, block by block of the weights. A row's result does
+/// With quantized weights the activations are rounded to 8 bits, 32 at a time. A row's result does
 /// not depend on the other rows.
 ///
 /// # Panics
@@ -61,13 +52,8 @@ pub(crate) fn multiply_on(
         return;
     }
     QUANTIZED.with_borrow_mut(|quantized| {
-        for (index, quantized) in quantized.iter_mut().enumerate() {
-            let wants = |matrix: &&PackedMatrix| {
-                matrix.is_quantized() && width_index(matrix.format()) == index
-            };
-            if weights.iter().any(wants) {
-                quantized.quantize(lead, isa, (x, columns), WIDTHS[index]);
-            }
+        if weights.iter().any(|matrix| matrix.is_quantized()) {
+            quantized.quantize(lead, isa, x, columns);
         }
         let product = Product {
             isa,
@@ -97,8 +83,7 @@ pub(crate) fn multiply_on(
 struct Product<'a> {
     isa: Isa,
     x: &'a [f32],
-    /// By the index of [`WIDTHS`].
-    quantized: &'a [QuantizedRows],
+    quantized: &'a QuantizedRows,
     columns: usize,
     rows: usize,
     /// Columns of the result.
@@ -121,7 +106,6 @@ impl Product<'_> {
                     scale_width: format.scale_width(),
                     offset: format.offset(),
                 };
-                let quantized = &self.quantized[width_index(format)];
                 self.tiles(column, lanes, |from, count, tile| {
                     let empty = QuantizedRow {
                         numbers: &[],
@@ -130,7 +114,7 @@ impl Product<'_> {
                     };
                     let mut rows = [empty; TILE_ROWS];
                     for (index, row) in rows[..count].iter_mut().enumerate() {
-                        *row = quantized.row(from + index, self.columns);
+                        *row = self.quantized.row(from + index, self.columns);
                     }
                     int8::multiply(self.isa, how, unpacked, &rows[..count], tile);
                 });

@@ -55,10 +55,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn rms_norm_body(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     let squares = sum(x, |value| value * value);
     let scale = 1.0 / (squares / x.len() as f32 + epsilon).sqrt();
@@ -102,10 +98,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn add_body(x: &[f32], residual: &mut [f32]) {
     for (residual, x) in residual.iter_mut().zip(x) {
         *residual += x;
@@ -117,10 +109,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn add_norm_body(x: &[f32], weight: &[f32], epsilon: f32, residual: &mut [f32]) {
     let squares = sum(x, |value| value * value);
     let scale = 1.0 / (squares / x.len() as f32 + epsilon).sqrt();
@@ -165,10 +153,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn layer_norm_body(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     let count = x.len() as f32;
     let mean = sum(x, |value| value) / count;
@@ -226,7 +210,7 @@ pub fn gated(lead: &Lead<'_>, activation: Activation, x: &[f32], width: usize, o
 pub fn activate(lead: &Lead<'_>, activation: Activation, x: &mut [f32], width: usize) {
     let isa = Isa::detect();
     each_row(lead, x, width, 4 * width, |_, row| {
-        activate_row(isa, activation, row)
+        activate_row(isa, activation, row);
     });
 }
 
@@ -235,10 +219,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn multiply_body(x: &[f32], out: &mut [f32]) {
     for (out, x) in out.iter_mut().zip(x) {
         *out *= x;
@@ -250,10 +230,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn activate_body(activation: Activation, x: &mut [f32]) {
     match activation {
         Activation::Silu => x.iter_mut().for_each(|x| *x /= 1.0 + exp(-*x)),
@@ -264,10 +240,6 @@ fn activate_body(activation: Activation, x: &mut [f32]) {
 
 /// `x/2 · (1 + tanh u)` is `x · sigmoid(2u)`, which needs one `exp`.
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn gelu_tanh(x: f32) -> f32 {
     /// √(2/π)
     const SCALE: f32 = 0.797_884_6;
@@ -278,10 +250,6 @@ fn gelu_tanh(x: f32) -> f32 {
 
 /// With the error function to 1.5 · 10⁻⁷ (Abramowitz and Stegun, 1964, 7.1.26).
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn gelu_erf(x: f32) -> f32 {
     const P: f32 = 0.327_591_1;
     const A: [f32; 5] = [
@@ -311,10 +279,6 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn exponentials_body(x: &mut [f32], total: &mut f32) {
     let most = largest(x);
     for value in x.iter_mut() {
@@ -335,20 +299,12 @@ per_isa! {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn log_sum_exp_body(x: &[f32], result: &mut f32) {
     let most = largest(x);
     *result = most + sum(x, |value| exp(value - most)).ln();
 }
 
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn largest(x: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = x.chunks_exact(LANES);
@@ -365,10 +321,6 @@ fn largest(x: &[f32]) -> f32 {
 
 /// Adds up in 16 lanes, so that the order is the same on every machine.
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn sum(x: &[f32], value: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0_f32; LANES];
     let chunks = x.chunks_exact(LANES);
@@ -385,10 +337,6 @@ fn sum(x: &[f32], value: impl Fn(f32) -> f32) -> f32 {
 /// `eˣ` to about 2 · 10⁻⁷ of itself; 0 below −87, and never infinite. By Cody and Waite's reduction
 /// to |r| ≤ ln 2 / 2 and a polynomial (the coefficients of Moshier's Cephes library).
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled once for each instruction set"
-)]
 fn exp(x: f32) -> f32 {
     /// Adding 1.5 · 2²³ leaves a whole number in the low bits.
     const WHOLE: f32 = 12_582_912.0;

@@ -173,3 +173,6 @@ impl Checkpoint for Safetensors {
         self.files.iter().map(of_shard).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

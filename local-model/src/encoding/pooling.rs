@@ -68,7 +68,9 @@ impl Pooling {
         // Dividing by the number of tokens would not change the direction.
         let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
         let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
-        vector.iter_mut().for_each(|value| *value *= scale);
+        for value in &mut vector {
+            *value *= scale;
+        }
         vector
     }
 }

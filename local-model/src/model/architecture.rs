@@ -115,10 +115,9 @@ impl Architecture {
             Part::QueryNorm => "self_attn.q_norm",
             Part::KeyNorm => "self_attn.k_norm",
             Part::Output => "self_attn.o_proj",
-            Part::PostAttentionNorm => "post_attention_layernorm",
             // Without norms behind the layers, this is what follows attention.
             Part::FeedForwardNorm if self.has_post_norms() => "pre_feedforward_layernorm",
-            Part::FeedForwardNorm => "post_attention_layernorm",
+            Part::PostAttentionNorm | Part::FeedForwardNorm => "post_attention_layernorm",
             Part::Gate => "mlp.gate_proj",
             Part::Up => "mlp.up_proj",
             Part::Down => "mlp.down_proj",

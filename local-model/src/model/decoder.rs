@@ -93,7 +93,9 @@ impl Decoder {
             self.embedding.read_row(token, row);
         }
         let scale = self.shape.embedding_scale;
-        states.iter_mut().for_each(|value| *value *= scale);
+        for value in &mut states {
+            *value *= scale;
+        }
         Tensor::from_vec(states, (tokens, width), &Device::Cpu)
     }
 

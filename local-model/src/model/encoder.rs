@@ -59,12 +59,12 @@ impl Encoder {
             .collect::<std::result::Result<_, _>>()?;
         let output_norm = reader.output_norm()?;
         Ok(Self {
+            shape,
             words,
             positions,
             embedding_norm,
             layers,
             output_norm,
-            shape,
         })
     }
 

@@ -77,12 +77,12 @@ impl Shape {
     fn validate(
         architecture: Architecture,
         vocabulary: usize,
-        described: Described,
+        described: &Described,
     ) -> Result<Self, LoadFault> {
         let head_dim = described
             .head_dim
             .unwrap_or(described.width / described.heads.max(1));
-        check(&described, head_dim, vocabulary).map_err(|reason| LoadFault::Shape { reason })?;
+        check(described, head_dim, vocabulary).map_err(|reason| LoadFault::Shape { reason })?;
         let is_gemma = architecture == Architecture::Gemma3;
         #[expect(clippy::cast_precision_loss, reason = "dimensions are small")]
         let query_divisor = match described.query_divisor {
@@ -124,7 +124,7 @@ impl Shape {
             },
             query_scale,
             embedding_scale,
-            windows: windows(architecture, &described),
+            windows: windows(architecture, described),
             global_rope: Rope::new(head_dim, base, &described.scaling),
             local_rope: Rope::new(head_dim, local_base, &Scaling::None),
             pairing: described.pairing,

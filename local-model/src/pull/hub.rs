@@ -177,7 +177,7 @@ impl HubPull {
         let named = &self.wanted;
         Ok(match (self.name.file(), &named[..]) {
             (Some(_), [only]) => only.path.clone(),
-            _ => self.folder,
+            _ => self.folder.clone(),
         })
     }
 
@@ -198,6 +198,17 @@ impl HubPull {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for HubPull {
+    /// Leaves no folder behind in which there is nothing.
+    fn drop(&mut self) {
+        let below = self.wanted.iter().filter_map(|wanted| wanted.path.parent());
+        for folder in below.chain([&*self.folder, &*self.repository]) {
+            // Fails where there is something, which stays.
+            let _ = fs::remove_dir(folder);
+        }
     }
 }
 

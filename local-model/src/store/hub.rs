@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::known::KnownFile;
-use super::{HubName, Manifest, StoreError};
+use super::{HubName, Manifest, StoreError, is_gguf};
 
 /// The folder of all of them.
 pub(crate) const HUB: &str = "hub";
@@ -143,7 +143,7 @@ impl Revision {
     ) -> impl Iterator<Item = KnownFile> {
         let files = self.manifest.files.iter();
         let model = move |path: &str| {
-            let own = path.ends_with(".gguf").then_some(path);
+            let own = is_gguf(path).then_some(path);
             self.name(own).to_string()
         };
         files
@@ -163,16 +163,16 @@ impl Revision {
             (self.folder.join(path), files.collect())
         };
         if let Some(file) = name.file() {
-            return match self.manifest.files.iter().any(|known| known.path == file) {
-                true => Ok(one(file)),
-                false => Err(StoreError::NotPulled {
-                    name: name.to_string(),
-                    dir: self.folder.clone(),
-                }),
-            };
+            if self.manifest.files.iter().any(|known| known.path == file) {
+                return Ok(one(file));
+            }
+            return Err(StoreError::NotPulled {
+                name: name.to_string(),
+                dir: self.folder.clone(),
+            });
         }
         if self.manifest.has_safetensors() {
-            let files = self.known_files(|path| !path.ends_with(".gguf"));
+            let files = self.known_files(|path| !is_gguf(path));
             return Ok((self.folder.clone(), files.collect()));
         }
         let ggufs: Vec<&str> = self.manifest.ggufs().map(|file| &*file.path).collect();

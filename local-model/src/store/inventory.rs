@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::hub::{self, HUB, PART, Revision};
-use super::{HubName, StoreError, folder};
+use super::{HubName, StoreError, folder, is_gguf};
 use crate::catalog::{CATALOG, CatalogEntry, Purpose};
 use crate::pull::work_folder;
 
@@ -133,7 +133,7 @@ fn of_revision(revision: &Revision, listed: &mut Vec<Listed>) {
     let mut row = |file: Option<&str>, purpose, path: PathBuf| {
         let files = revision.known_files(|path| match file {
             Some(file) => path == file,
-            None => !path.ends_with(".gguf"),
+            None => !is_gguf(path),
         });
         let files: Vec<_> = files.collect();
         let fault = files.iter().find_map(|file| file.check_size().err());
@@ -173,7 +173,7 @@ fn other(path: PathBuf, dir: &Path) -> Option<Listed> {
     }
     let is_folder = path.is_dir();
     let left_over = name.ends_with(PART) || name.starts_with(".pull-");
-    let gguf = !is_folder && name.ends_with(".gguf");
+    let gguf = !is_folder && is_gguf(name);
     let (state, fault) = if left_over {
         (State::Partly, None)
     } else if gguf {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
 use super::name::is_safe_path;
+use super::{StoreError, is_gguf};
 
 /// The name of the file, in the folder of the revision.
 pub(super) const FILE_NAME: &str = "skinflint.json";
@@ -76,9 +76,7 @@ impl Manifest {
 
     /// The GGUF files among its files.
     pub(super) fn ggufs(&self) -> impl Iterator<Item = &ManifestFile> {
-        self.files
-            .iter()
-            .filter(|file| file.path.ends_with(".gguf"))
+        self.files.iter().filter(|file| is_gguf(&file.path))
     }
 
     /// Whether it is a model in the safetensors format.

@@ -106,4 +106,4 @@ impl TextEncoder {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -94,6 +94,18 @@ const LONE_NODE: &str = "gateway";
 const DEFAULT_TASK_IDLE: Duration = Duration::from_mins(30);
 const MAX_TASK_IDLE: Duration = Duration::from_hours(30 * 24);
 
+// === impl Raw ===
+
+impl Raw {
+    /// No ledger.
+    pub(super) fn off() -> Self {
+        Self {
+            store: Some(RawStore::Off),
+            ..Self::default()
+        }
+    }
+}
+
 // === impl Ledger ===
 
 impl Ledger {

@@ -29,6 +29,8 @@ pub struct Listen {
     pub admin_access: AdminAccess,
     /// Whether a stream ends with a comment that says what it cost.
     pub cost_comments: bool,
+    /// Whether `/health` is answered beside the calls.
+    pub health: bool,
 }
 
 /// Plain TCP or TLS.
@@ -83,6 +85,19 @@ fn default_threads() -> NonZeroUsize {
     NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
+// === impl Raw ===
+
+impl Raw {
+    /// These two addresses.
+    pub(super) fn at(calls: SocketAddr, admin: SocketAddr) -> Self {
+        Self {
+            calls: Some(calls),
+            admin: Some(admin),
+            ..Self::default()
+        }
+    }
+}
+
 // === impl Listen ===
 
 impl Listen {
@@ -121,6 +136,7 @@ impl Listen {
             transport,
             admin_access,
             cost_comments: raw.cost_comments.unwrap_or(true),
+            health: false,
         })
     }
 }

@@ -1,36 +1,76 @@
-//! The model that runs in this process.
+//! The models that run in this process.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::Deserialize;
 
-use crate::file::Invalid;
+use crate::{
+    file::Invalid,
+    pattern::ModelPattern,
+    units::{ByteSize, Span},
+};
 
-/// Whether a model runs in this process.
+/// Whether models run in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Local {
     /// None does.
     Off,
-    /// This one does.
-    On(LocalModel),
+    /// These do.
+    On(Box<LocalSettings>),
 }
 
 /// What to load and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// The model that is loaded at the start, and that answers where none is named.
+    pub main: LocalModel,
+    /// Others that generate; each is loaded when it is first called.
+    pub others: Vec<LocalModel>,
+    /// What makes embeddings.
+    pub embedder: LocalEmbedder,
+    /// Threads that compute, for all models together; as many as there are cores if not given.
+    pub threads: Option<NonZeroUsize>,
+    /// Calls of one model that run together; the engine's default if not given.
+    pub sequences: Option<NonZeroUsize>,
+    /// The most that keys and values of one model's running calls may take; the engine's default if not given.
+    pub cache: Option<ByteSize>,
+    /// The most that all loaded models may take, caches included.
+    pub memory: Option<ByteSize>,
+    /// How long a model stays loaded that nobody uses.
+    pub idle: Option<Duration>,
+}
+
+/// A model that generates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalModel {
     /// What clients ask for it by.
     pub name: String,
     /// Where they are.
     pub weights: Weights,
-    /// Threads that compute; as many as there are cores if not given.
-    pub threads: Option<NonZeroUsize>,
     /// Tokens of context; what the model was trained for if not given.
     pub context: Option<NonZeroU32>,
     /// Calls that may wait for their turn.
     pub queue: usize,
+}
+
+/// Whether embeddings are made in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalEmbedder {
+    /// None are.
+    Off,
+    /// By [`DEFAULT_EMBEDDER`] if it has been pulled.
+    IfPulled,
+    /// By this model.
+    On {
+        /// What clients ask for it by.
+        name: String,
+        /// Where they are.
+        weights: Weights,
+    },
 }
 
 /// Where the weights are.
@@ -45,16 +85,44 @@ pub enum Weights {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
-    enabled: Option<bool>,
-    model: Option<String>,
+    pub(super) enabled: Option<bool>,
+    pub(super) model: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) threads: Option<NonZeroUsize>,
+    pub(super) context: Option<NonZeroU32>,
+    pub(super) queue: Option<usize>,
+    pub(super) sequences: Option<NonZeroUsize>,
+    pub(super) cache: Option<ByteSize>,
+    pub(super) memory: Option<ByteSize>,
+    pub(super) idle: Option<Span>,
+    pub(super) embedder: Option<RawEmbedder>,
+    #[serde(default)]
+    pub(super) models: Vec<RawModel>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawModel {
+    model: String,
     name: Option<String>,
-    threads: Option<NonZeroUsize>,
     context: Option<NonZeroU32>,
     queue: Option<usize>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected the name or path of a model, or `false`"
+)]
+pub(super) enum RawEmbedder {
+    Switch(bool),
+    Model(String),
+}
+
 /// Small enough for any laptop; fetched by `skinflint models pull`.
 const DEFAULT_MODEL: &str = "gemma-3-270m";
+/// The embedder where none is named: sentences in English, 91 MB.
+pub const DEFAULT_EMBEDDER: &str = "all-minilm-l6-v2";
 /// At about five seconds a call, the last of these waits over a minute; more waiting helps nobody.
 const DEFAULT_QUEUE: usize = 16;
 
@@ -65,26 +133,138 @@ impl Local {
         if raw.enabled == Some(false) {
             return Ok(Self::Off);
         }
-        let model = raw.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned());
-        let weights =
-            Weights::parse(&model, base).map_err(|message| Invalid::new("model", message))?;
-        let own_name = match &weights {
-            Weights::Named(name) => name.clone(),
-            Weights::Path(path) => stem(path),
+        let positive = |field, size: Option<ByteSize>| match size {
+            Some(ByteSize(0)) => Err(Invalid::new(field, "expected at least 1")),
+            size => Ok(size),
         };
-        Ok(Self::On(LocalModel {
-            name: raw.name.unwrap_or(own_name),
-            weights,
+        let idle = raw.idle.map(|Span(idle)| idle);
+        if idle.is_some_and(|idle| idle.is_zero()) {
+            return Err(Invalid::new("idle", "expected more than 0s"));
+        }
+        let main = LocalModel::validate(
+            RawModel {
+                model: raw.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
+                name: raw.name,
+                context: raw.context,
+                queue: raw.queue,
+            },
+            base,
+        )?;
+        let embedder = LocalEmbedder::validate(raw.embedder, base)?;
+        if embedder.name() == Some(&main.name) {
+            return Err(Invalid::new("embedder", taken(&main.name)));
+        }
+        let mut others: Vec<LocalModel> = Vec::with_capacity(raw.models.len());
+        for (index, raw) in raw.models.into_iter().enumerate() {
+            let other = LocalModel::validate(raw, base)
+                .and_then(|other| {
+                    let mut names = others.iter().chain([&main]).map(|model| &model.name);
+                    if embedder.name() == Some(&other.name) || names.any(|name| *name == other.name)
+                    {
+                        return Err(Invalid::new("name", taken(&other.name)));
+                    }
+                    Ok(other)
+                })
+                .map_err(|invalid| invalid.under(format_args!("models[{index}]")))?;
+            others.push(other);
+        }
+        Ok(Self::On(Box::new(LocalSettings {
+            main,
+            others,
+            embedder,
             threads: raw.threads,
+            sequences: raw.sequences,
+            cache: positive("cache", raw.cache)?,
+            memory: positive("memory", raw.memory)?,
+            idle,
+        })))
+    }
+}
+
+fn taken(name: &str) -> String {
+    format!("another local model is named `{name}`")
+}
+
+// === impl LocalSettings ===
+
+impl LocalSettings {
+    /// The models that generate, the main one first.
+    pub fn generators(&self) -> impl Iterator<Item = &LocalModel> {
+        std::iter::once(&self.main).chain(&self.others)
+    }
+
+    /// The names that rows of the table may send calls to.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let generators = self.generators().map(|model| model.name.as_str());
+        generators.chain(self.embedder.name())
+    }
+}
+
+// === impl LocalModel ===
+
+impl LocalModel {
+    fn validate(raw: RawModel, base: &Path) -> Result<Self, Invalid> {
+        let weights =
+            Weights::parse(&raw.model, base).map_err(|message| Invalid::new("model", message))?;
+        let name = raw.name.unwrap_or_else(|| weights.own_name());
+        if !is_exact(&name) {
+            return Err(Invalid::new("name", "expected a name without `*`"));
+        }
+        Ok(Self {
+            name,
+            weights,
             context: raw.context,
             queue: raw.queue.unwrap_or(DEFAULT_QUEUE),
-        }))
+        })
+    }
+}
+
+/// Whether a row of the table can be made for it.
+fn is_exact(name: &str) -> bool {
+    ModelPattern::parse(name).is_some_and(|pattern| pattern.exact().is_some())
+}
+
+// === impl LocalEmbedder ===
+
+impl LocalEmbedder {
+    fn validate(raw: Option<RawEmbedder>, base: &Path) -> Result<Self, Invalid> {
+        let model = match raw {
+            None => return Ok(Self::IfPulled),
+            Some(RawEmbedder::Switch(false)) => return Ok(Self::Off),
+            Some(RawEmbedder::Switch(true)) => DEFAULT_EMBEDDER.to_owned(),
+            Some(RawEmbedder::Model(model)) if model == "off" => return Ok(Self::Off),
+            Some(RawEmbedder::Model(model)) => model,
+        };
+        let weights =
+            Weights::parse(&model, base).map_err(|message| Invalid::new("embedder", message))?;
+        let name = weights.own_name();
+        if !is_exact(&name) {
+            return Err(Invalid::new("embedder", "expected a name without `*`"));
+        }
+        Ok(Self::On { name, weights })
+    }
+
+    /// What clients ask for it by, if it is there.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Off => None,
+            Self::IfPulled => Some(DEFAULT_EMBEDDER),
+            Self::On { name, .. } => Some(name),
+        }
     }
 }
 
 // === impl Weights ===
 
 impl Weights {
+    /// What clients ask for the model by if nothing else is said.
+    fn own_name(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::Path(path) => stem(path),
+        }
+    }
+
     /// A path begins with `/`, `./` or `../`, ends in `.gguf`, or is a folder that is there; what has one `/` besides is a
     /// name of Hugging Face, with `@revision` and `:file` if need be; the rest is of the catalogue.
     fn parse(text: &str, base: &Path) -> Result<Self, String> {

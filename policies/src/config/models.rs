@@ -1,10 +1,12 @@
 //! Which model goes where.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use crate::{
     config::{
-        local::Local,
+        local::{Local, LocalEmbedder, LocalSettings},
         upstream::{LOCAL, Upstream},
     },
     file::Invalid,
@@ -30,8 +32,8 @@ pub struct ModelEntry {
 /// Where a call goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelTarget {
-    /// To the model in this process.
-    Local,
+    /// To the model of this name in this process.
+    Local(Arc<str>),
     /// To a provider.
     Upstream {
         /// Its place in the list of upstreams.
@@ -70,12 +72,30 @@ impl ModelTable {
                 .map_err(|invalid| invalid.under(format_args!("model[{index}]")))?;
             entries.push(entry);
         }
-        if let Local::On(model) = local {
-            entries.push(ModelEntry::of_local(&model.name)?);
+        if let Local::On(settings) = local {
+            let generators = settings.generators().map(|model| model.name.as_str());
+            let embedder = match &settings.embedder {
+                LocalEmbedder::On { name, .. } => Some(name.as_str()),
+                // Whether it has been pulled is not known here.
+                LocalEmbedder::IfPulled | LocalEmbedder::Off => None,
+            };
+            entries.extend(generators.chain(embedder).filter_map(ModelEntry::of_local));
         }
-        // Stable: of two rows that say as much, the one written first wins, and the local model's own name comes last.
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.pattern.specificity()));
-        Ok(Self { entries })
+        let mut table = Self { entries };
+        table.sort();
+        Ok(table)
+    }
+
+    /// Stable: of two rows that say as much, the one written first wins, and local models' own names come last.
+    fn sort(&mut self) {
+        self.entries
+            .sort_by_key(|entry| std::cmp::Reverse(entry.pattern.specificity()));
+    }
+
+    /// Has a local model answer to its own name too.
+    pub fn add_local(&mut self, name: &str) {
+        self.entries.extend(ModelEntry::of_local(name));
+        self.sort();
     }
 
     /// Where a call for `model` goes; `None` if no row covers it.
@@ -99,20 +119,20 @@ impl ModelEntry {
         let pattern = ModelPattern::parse(&raw.name)
             .ok_or_else(|| Invalid::new("name", pattern::EXPECTED))?;
         if raw.upstream == LOCAL {
-            return match (local, raw.rename) {
-                (Local::Off, _) => Err(Invalid::new(
+            let Local::On(settings) = local else {
+                return Err(Invalid::new(
                     "upstream",
                     "the local model is switched off by `local.enabled`",
-                )),
-                (Local::On(_), Some(_)) => Err(Invalid::new(
-                    "rename",
-                    "a call to the local model has no other name to be sent under",
-                )),
-                (Local::On(_), None) => Ok(Self {
-                    pattern,
-                    target: ModelTarget::Local,
-                }),
+                ));
             };
+            let name = raw.rename.as_deref().unwrap_or(&settings.main.name);
+            if !settings.names().any(|known| known == name) {
+                return Err(unknown_local(name, settings));
+            }
+            return Ok(Self {
+                pattern,
+                target: ModelTarget::Local(name.into()),
+            });
         }
         let index = upstreams
             .iter()
@@ -130,15 +150,25 @@ impl ModelEntry {
         })
     }
 
-    fn of_local(name: &str) -> Result<Self, Invalid> {
-        let pattern = ModelPattern::parse(name)
-            .filter(|pattern| pattern.exact().is_some())
-            .ok_or_else(|| Invalid::new("local.name", "expected a name without `*`"))?;
-        Ok(Self {
+    /// `None` for what cannot be asked for, which names of local models have been checked not to be.
+    fn of_local(name: &str) -> Option<Self> {
+        let pattern = ModelPattern::parse(name).filter(|pattern| pattern.exact().is_some())?;
+        Some(Self {
             pattern,
-            target: ModelTarget::Local,
+            target: ModelTarget::Local(name.into()),
         })
     }
+}
+
+fn unknown_local(name: &str, settings: &LocalSettings) -> Invalid {
+    let known: Vec<_> = settings.names().map(|known| format!("`{known}`")).collect();
+    Invalid::new(
+        "rename",
+        format!(
+            "no local model named `{name}`, expected {}",
+            known.join(" or ")
+        ),
+    )
 }
 
 fn unknown_upstream(name: &str, upstreams: &[Upstream]) -> Invalid {

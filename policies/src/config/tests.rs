@@ -49,7 +49,7 @@ fn nothing_written_means_loopback_and_the_local_model() {
     assert_eq!(config.listen.admin.to_string(), "127.0.0.1:4101");
     assert_eq!(
         config.models.find("gemma-3-270m"),
-        Some(&ModelTarget::Local)
+        Some(&ModelTarget::Local("gemma-3-270m".into()))
     );
     assert_eq!(config.models.find("gpt-5"), None);
     assert!(config.tenants.keyless().is_some());
@@ -86,7 +86,10 @@ fn the_most_specific_row_wins() {
         config.models.find("gpt-5-mini"),
         Some(&upstream(Some("gpt-5.6")))
     );
-    assert_eq!(config.models.find("gpt-5-nano"), Some(&ModelTarget::Local));
+    assert_eq!(
+        config.models.find("gpt-5-nano"),
+        Some(&ModelTarget::Local("gemma-3-270m".into()))
+    );
     assert!(config.upstreams[0].api_key.is_some());
 }
 
@@ -265,6 +268,87 @@ fn an_upstream_says_how_its_usage_is_learnt() {
     insta::assert_snapshot!(wrong("on_disconnect = { drain = { at_once = 0 } }"), @"/skinflint.toml:5: `upstream[0].on_disconnect.drain.at_once`: invalid value: integer `0`, expected a nonzero usize");
 }
 
+#[test]
+fn local_models_are_told_apart_by_name() {
+    let config = load(
+        r#"
+        [local]
+        sequences = 4
+        cache = "64MiB"
+        memory = "2GiB"
+        idle = "10m"
+        embedder = "./encoder"
+        [[local.models]]
+        model = "org/big:big-q4.gguf"
+        name = "big"
+        queue = 3
+        [[model]]
+        name = "gpt-*"
+        upstream = "local"
+        rename = "big"
+        [[model]]
+        name = "text-embedding-3-small"
+        upstream = "local"
+        rename = "encoder"
+        "#,
+    )
+    .unwrap();
+    let Local::On(settings) = &config.local else {
+        panic!("off")
+    };
+    let names: Vec<_> = settings.names().collect();
+    assert_eq!(names, ["gemma-3-270m", "big", "encoder"]);
+    assert_eq!(settings.others[0].queue, 3);
+    assert_eq!(settings.cache, Some(crate::ByteSize::mib(64)));
+    assert_eq!(settings.idle, Some(std::time::Duration::from_mins(10)));
+    for (asked, named) in [
+        ("gpt-5", "big"),
+        ("big", "big"),
+        ("gemma-3-270m", "gemma-3-270m"),
+        ("encoder", "encoder"),
+        ("text-embedding-3-small", "encoder"),
+    ] {
+        let target = ModelTarget::Local(named.into());
+        assert_eq!(config.models.find(asked), Some(&target), "{asked}");
+    }
+}
+
+#[test]
+fn the_default_embedder_has_no_row_before_it_is_known_to_be_there() {
+    let mut config = load("").unwrap();
+    assert_eq!(config.models.find(crate::DEFAULT_EMBEDDER), None);
+    config.models.add_local(crate::DEFAULT_EMBEDDER);
+    assert!(config.models.find(crate::DEFAULT_EMBEDDER).is_some());
+    let embedder = |line: &str| match load(&format!("[local]\n{line}\n")).unwrap().local {
+        Local::On(settings) => settings.embedder,
+        Local::Off => panic!("off"),
+    };
+    assert_eq!(embedder(""), LocalEmbedder::IfPulled);
+    assert_eq!(embedder("embedder = false"), LocalEmbedder::Off);
+    assert_eq!(embedder("embedder = 'off'"), LocalEmbedder::Off);
+    let on = embedder("embedder = true");
+    assert_eq!(on.name(), Some(crate::DEFAULT_EMBEDDER));
+    assert_ne!(on, LocalEmbedder::IfPulled);
+}
+
+#[test]
+fn local_models_are_checked_field_by_field() {
+    let local = |lines: &str| refusal(&format!("[local]\n{lines}\n"));
+    insta::assert_snapshot!(local("sequences = 0"), @"/skinflint.toml:2: `local.sequences`: invalid value: integer `0`, expected a nonzero usize");
+    insta::assert_snapshot!(local("cache = '0MiB'"), @"/skinflint.toml:2: `local.cache`: expected at least 1");
+    insta::assert_snapshot!(local("memory = 'much'"), @r#"/skinflint.toml:2: `local.memory`: invalid value: string "much", expected a size such as "32MiB" or a number of bytes"#);
+    insta::assert_snapshot!(local("memory = 0"), @"/skinflint.toml:2: `local.memory`: expected at least 1");
+    insta::assert_snapshot!(local("idle = '0s'"), @"/skinflint.toml:2: `local.idle`: expected more than 0s");
+    insta::assert_snapshot!(local("name = 'g*'"), @"/skinflint.toml:2: `local.name`: expected a name without `*`");
+    insta::assert_snapshot!(local("embedder = 7"), @"/skinflint.toml:2: `local.embedder`: expected the name or path of a model, or `false`");
+    insta::assert_snapshot!(local("embedder = 'a b'"), @"/skinflint.toml:2: `local.embedder`: expected a name of `skinflint models list`, a name of Hugging Face such as `org/name`, or a path that begins with `./`, `../` or `/`");
+    insta::assert_snapshot!(local("embedder = 'gemma-3-270m'"), @"/skinflint.toml:2: `local.embedder`: another local model is named `gemma-3-270m`");
+    insta::assert_snapshot!(local("[[local.models]]\nname = 'x'"), @"/skinflint.toml:2: `local.models[0]`: missing field `model`");
+    insta::assert_snapshot!(local("[[local.models]]\nmodel = 'gemma-3-270m'"), @"/skinflint.toml:2: `local.models[0].name`: another local model is named `gemma-3-270m`");
+    insta::assert_snapshot!(local("[[local.models]]\nmodel = 'a'\n[[local.models]]\nmodel = './a.gguf'"), @"/skinflint.toml:4: `local.models[1].name`: another local model is named `a`");
+    insta::assert_snapshot!(local("[[model]]\nname = 'x'\nupstream = 'local'\nrename = 'y'"), @"/skinflint.toml:5: `model[0].rename`: no local model named `y`, expected `gemma-3-270m` or `all-minilm-l6-v2`");
+}
+
 /// Loads a configuration whose folder `policies` has one tenant file.
 fn load_beside(text: &str, tenant: &str) -> Result<Config, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -301,7 +385,10 @@ fn a_tenant_asks_for_nothing_that_the_gateway_has_not() {
 fn the_shipped_examples_are_right() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let config = Config::load(&examples.join("skinflint.toml"), &ENVIRONMENT).unwrap();
-    assert_eq!(config.models.find("small"), Some(&ModelTarget::Local));
+    assert_eq!(
+        config.models.find("small"),
+        Some(&ModelTarget::Local("gemma-3-270m".into()))
+    );
     assert!(config.models.find("claude-sonnet-5").is_some());
     assert!(config.tenants.keyless().is_some());
     let tenants = Tenants::load(&examples.join("tenants")).unwrap();

@@ -81,7 +81,13 @@ async fn a_table_for_people_names_everything() {
         &[("q4.gguf", bytes(3 << 20))],
     );
     bench.pulled("org/small:q4.gguf").await;
-    assert_snapshot!(bench.told(&bench.run("list", &[]).await), @"");
+    assert_snapshot!(bench.told(&bench.run("list", &[]).await), @"
+    Some(0)
+    NAME               FOR             SIZE  STATE     PATH
+    gemma-3-270m       generate  241.39 MiB  not here  kept/gemma-3-270m-q4_k_m.gguf
+    all-minilm-l6-v2   embed      87.10 MiB  not here  kept/all-minilm-l6-v2
+    org/small:q4.gguf  generate    3.00 MiB  here      kept/hub/org--small/0123456789abcdef0123456789abcdef01234567/q4.gguf
+    ");
 }
 
 #[tokio::test]
@@ -96,9 +102,9 @@ async fn gguf_files_are_fetched_by_name() {
         .hub
         .publish("org/small", COMMIT, &["main", "v1"], &files);
     let unnamed = bench.pull("org/small").await;
-    assert_snapshot!(bench.error(&unnamed), @"");
+    assert_snapshot!(bench.error(&unnamed), @"error: `org/small` has GGUF files; name one of them: `org/small:q4.gguf`, `org/small:q8.gguf`");
     let unknown = bench.pull("org/small:q2.gguf").await;
-    assert_snapshot!(bench.error(&unknown), @"");
+    assert_snapshot!(bench.error(&unknown), @"error: `org/small` has no file `q2.gguf`; it has `q4.gguf`, `q8.gguf`");
     assert_eq!(bench.kept(), [""; 0]);
     for (name, length) in [("org/small:q4.gguf", 4000), ("org/small@v1:q8.gguf", 8000)] {
         let path = bench.pulled(name).await;
@@ -148,7 +154,15 @@ async fn damage_is_named_and_mended() {
     changed[50_000] ^= 1;
     std::fs::write(&weights, &changed).unwrap();
     let verified = bench.run("verify", &["org/encoder"]).await;
-    assert_snapshot!(bench.told(&verified), @"");
+    assert_snapshot!(bench.told(&verified), @"
+    Some(1)
+    kept/hub/org--encoder/0123456789abcdef0123456789abcdef01234567/config.json: ok
+    kept/hub/org--encoder/0123456789abcdef0123456789abcdef01234567/tokenizer.json: ok
+    kept/hub/org--encoder/0123456789abcdef0123456789abcdef01234567/1_Pooling/config.json: ok
+    reading: 100% of 97.72 KiB
+    kept/hub/org--encoder/0123456789abcdef0123456789abcdef01234567/model.safetensors is damaged: it has SHA-256 da022bffe2f4c672abc3125173c85f0d0803965bf0e007298c0875eedbb1c147, expected a4366cd2f464f944e81485402a54567bf6661bb8592c748bb5f008ae38dd8303; remove it with `skinflint models rm org/encoder` and fetch it again
+    error: damaged files: 1 of 4
+    ");
     std::fs::write(&weights, &changed[..99_999]).unwrap();
     for verified in [
         bench.run("verify", &["--all"]).await,
@@ -163,7 +177,7 @@ async fn damage_is_named_and_mended() {
             verified.stderr
         );
         assert!(
-            verified.stderr.contains("1 of 4 files are damaged"),
+            verified.stderr.contains("damaged files: 1 of 4"),
             "{}",
             verified.stderr
         );
@@ -212,6 +226,11 @@ async fn a_name_that_is_none_is_refused_without_asking_anybody() {
         told += &bench.error(&bench.pull(name).await);
         told += "\n";
     }
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @"
+    error: no model `gemma` in the catalogue, which has `gemma-3-270m`, `all-minilm-l6-v2`; models of Hugging Face are named `org/name`
+    error: `org/` is no name of Hugging Face: organisation and name are of ASCII letters, digits, `-`, `_` and `.`; expected `org/name`, `org/name@revision` or `org/name:file.gguf`
+    error: `org/name:../x.gguf` is no name of Hugging Face: the file is no path within the repository; expected `org/name`, `org/name@revision` or `org/name:file.gguf`
+    error: `./own.gguf` is neither a model of the catalogue, nor a name of Hugging Face such as `org/name`, nor a file or folder
+    ");
     assert_eq!(bench.hub.take_requests().len(), 0);
 }

@@ -140,9 +140,31 @@ pub(super) async fn skinflint(
     origin: SocketAddr,
     books: Books,
 ) -> Result<(Server, Duration), BenchError> {
+    start(program, origin, books, None).await
+}
+
+/// The same without books, with the default local model from the folder `models`.
+pub(super) async fn skinflint_with_model(
+    program: &Path,
+    origin: SocketAddr,
+    models: &Path,
+) -> Result<Server, BenchError> {
+    let (server, _) = start(program, origin, Books::Off, Some(models)).await?;
+    Ok(server)
+}
+
+async fn start(
+    program: &Path,
+    origin: SocketAddr,
+    books: Books,
+    models: Option<&Path>,
+) -> Result<(Server, Duration), BenchError> {
     let folder = TempDir::new()?;
     let path = folder.path().join("skinflint.toml");
-    std::fs::write(&path, skinflint_configuration(origin, books))?;
+    std::fs::write(
+        &path,
+        skinflint_configuration(origin, books, models.is_some()),
+    )?;
     let tenants = folder.path().join("policies");
     for folder in [&tenants, &folder.path().join(LOGS)] {
         std::fs::create_dir(folder)?;
@@ -162,6 +184,9 @@ pub(super) async fn skinflint(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(appending);
+    if let Some(models) = models {
+        command.arg("--models").arg(models);
+    }
     let began = Instant::now();
     let mut process = Process::start("skinflint", command)?;
     let listening = process.wait_until(async || {
@@ -194,7 +219,7 @@ const LOG: &str = "log";
 const POLICIES: &str = "policies = \"policies\"";
 const KEYS: [&str; 2] = ["ORIGIN_OPENAI_KEY", "ORIGIN_ANTHROPIC_KEY"];
 
-fn skinflint_configuration(origin: SocketAddr, books: Books) -> String {
+fn skinflint_configuration(origin: SocketAddr, books: Books, has_model: bool) -> String {
     let [openai_key, anthropic_key] = KEYS;
     let (policies, ledger) = match books {
         Books::Usual => ("", ""),
@@ -210,7 +235,7 @@ calls = "127.0.0.1:0"
 admin = "127.0.0.1:0"
 
 [local]
-enabled = false
+enabled = {has_model}
 
 [[upstream]]
 name = "openai"

@@ -8,14 +8,17 @@ use std::{
 };
 
 use clap::Parser;
-use skinflint_tests::bench::{self, BenchError, Options, Part};
+use skinflint_tests::{
+    bench::{self, BenchError, Options, Part},
+    weights,
+};
 
 /// As in the gateway: its crates are measured here too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures what Skinflint adds to a call: direct, through nginx and through Skinflint, in turns, in one run; then what its books add, and
-/// the ledger and the budgets alone.
+/// Measures what Skinflint adds to a call: direct, through nginx and through Skinflint, in turns, in one run; then what its books add,
+/// the ledger and the budgets alone, and what a busy local model adds.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The gateway's binary, built with `--release`.
@@ -27,6 +30,9 @@ struct Arguments {
     /// Length of the proxy's part, in seconds; the gateway with its books takes half as long.
     #[arg(long, default_value_t = 80)]
     seconds: u64,
+    /// The folder with the local model's weights; where `skinflint models pull` puts them if it is not given.
+    #[arg(long)]
+    models: Option<PathBuf>,
     /// A short run that shows that everything works; its figures mean little.
     #[arg(long)]
     quick: bool,
@@ -60,6 +66,7 @@ async fn measure(arguments: Arguments) -> Result<(), BenchError> {
     let options = Options {
         gateway: arguments.gateway,
         nginx: arguments.nginx,
+        models: arguments.models.unwrap_or_else(weights::folder),
         length: Duration::from_secs(arguments.seconds),
         quick: arguments.quick,
         case: arguments.case,

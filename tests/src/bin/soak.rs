@@ -2,20 +2,31 @@
 
 use std::{
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
     time::{Duration, UNIX_EPOCH},
 };
 
 use clap::Parser;
-use skinflint_tests::soak::{self, Options, Part};
+use skinflint_tests::{
+    soak::{self, Options, Part},
+    weights,
+};
 
-/// Kills the gateway under load hundreds of times, replays recorded conversations, looks through ten million rows, and spends a dollar ten thousand times.
+/// Kills the gateway under load hundreds of times, replays recorded conversations, looks through ten million rows, spends a dollar ten thousand times,
+/// and has callers of the local model come and go.
 /// The exit code is 1 if a figure falls short of its goal. The gateway is the binary beside this one, built with the feature `failpoints`.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Times that the gateway is killed.
     #[arg(long, default_value_t = 500)]
     crash_rounds: usize,
+    /// Minutes in which callers of the local model come and go.
+    #[arg(long, default_value_t = 10)]
+    cancel_minutes: u64,
+    /// The folder with the local model's weights; where `skinflint models pull` puts them if it is not given.
+    #[arg(long)]
+    models: Option<PathBuf>,
     /// Repeats the random choices of an earlier run.
     #[arg(long)]
     seed: Option<u64>,
@@ -31,6 +42,8 @@ struct Arguments {
 async fn main() -> ExitCode {
     let Arguments {
         crash_rounds,
+        cancel_minutes,
+        models,
         seed,
         short,
         only,
@@ -42,6 +55,8 @@ async fn main() -> ExitCode {
     let since_epoch = std::time::SystemTime::now().duration_since(UNIX_EPOCH);
     let options = Options {
         crash_rounds,
+        cancel_length: Duration::from_secs(cancel_minutes.saturating_mul(60)),
+        models: models.unwrap_or_else(weights::folder),
         seed,
         short,
         only,

@@ -37,6 +37,8 @@ pub struct GatewayBuilder {
     models: Vec<(String, String, Option<String>)>,
     /// Sections of the test's own.
     appended: String,
+    /// Another command than `serve`.
+    verb: Option<Vec<String>>,
     arguments: Vec<String>,
     files: Vec<(PathBuf, Vec<u8>)>,
     environment: Vec<(String, String)>,
@@ -184,6 +186,12 @@ impl GatewayBuilder {
             .file("key.pem", key)
     }
 
+    /// Runs this command that serves, without the configuration.
+    pub fn command(mut self, verb: &[&str]) -> Self {
+        self.verb = Some(verb.iter().map(ToString::to_string).collect());
+        self
+    }
+
     /// Adds arguments to `skinflint serve`.
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments
@@ -276,8 +284,10 @@ impl GatewayBuilder {
         } else {
             "http"
         };
+        let serve = || ["serve", "--config", "skinflint.toml"].map(Into::into);
         let place = Place {
             directory: self.write(),
+            verb: self.verb.unwrap_or_else(|| serve().into()),
             arguments: self.arguments,
             environment: self.environment,
         };

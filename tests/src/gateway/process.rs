@@ -22,11 +22,13 @@ use crate::{Log, patience::within};
 pub(super) struct Place {
     /// Holds the configuration, and what the gateway keeps: it is the home folder too.
     pub(super) directory: TempDir,
+    /// The command that serves.
+    pub(super) verb: Vec<String>,
     pub(super) arguments: Vec<String>,
     pub(super) environment: Vec<(String, String)>,
 }
 
-/// A `skinflint serve`.
+/// A `skinflint serve`, or another command that serves.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -49,7 +51,7 @@ impl Process {
     pub(super) async fn start(place: &Place) -> Self {
         let environment = place.environment.iter();
         let mut child = binary::hermetic(place.directory.path())
-            .args(["serve", "--config", "skinflint.toml"])
+            .args(&place.verb)
             .args(&place.arguments)
             .envs(environment.map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -76,6 +78,18 @@ impl Process {
         let id = self.child.id().expect("the gateway runs");
         let id = Pid::from_raw(id.try_into().expect("a process id is positive"));
         kill(id, signal).expect("signal the gateway");
+    }
+
+    /// Resident memory, in bytes.
+    pub(super) fn resident(&self) -> u64 {
+        let id = self.child.id().expect("the gateway runs");
+        let path = format!("/proc/{id}/status");
+        let status = std::fs::read_to_string(path).expect("read the status");
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: Option<u64> = kib.and_then(|kib| kib.parse().ok());
+        kib.expect("resident memory in the status") << 10
     }
 
     pub(super) async fn exited(&mut self) -> ExitStatus {

@@ -105,7 +105,7 @@ impl Answerer<'_> {
 
     fn encoding(&self, accounting: &Accounting) -> Encoding {
         match self {
-            Self::Local(_) => accounting.local_encoding(),
+            Self::Local(name) => accounting.local_encoding(name),
             Self::Upstream(..) => Encoding::of(self.provider(), self.model()),
         }
     }

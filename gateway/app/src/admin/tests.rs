@@ -31,7 +31,7 @@ fn pages(access: AdminAccess) -> Router {
         budgets: Arc::new(NoBudgets),
         providers: Providers::default(),
     };
-    let local = LocalEngine::start(&Local::Off, PathBuf::new());
+    let local = LocalModels::start(&Local::Off, PathBuf::new(), &Drain::default());
     Admin::new(Registry::default(), access, Drain::default(), local).router(api)
 }
 

@@ -1,6 +1,6 @@
 //! `skinflint check`
 
-use skinflint_policies::{Local, Source};
+use skinflint_policies::{Local, LocalEmbedder, Source};
 
 use super::{ConfigFile, Outcome, out};
 use crate::tls;
@@ -28,7 +28,17 @@ pub(super) fn run(file: &ConfigFile) -> Outcome {
     }
     match &config.local {
         Local::Off => out::line("local     off"),
-        Local::On(model) => out::line(format_args!("local     {}", model.name)),
+        Local::On(settings) => {
+            // Whether the default embedder has been pulled is not looked up.
+            let embedder = match &settings.embedder {
+                LocalEmbedder::On { name, .. } => Some(name),
+                LocalEmbedder::IfPulled | LocalEmbedder::Off => None,
+            };
+            let generators = settings.generators().map(|model| &model.name);
+            for name in generators.chain(embedder) {
+                out::line(format_args!("local     {name}"));
+            }
+        }
     }
     for entry in config.models.entries() {
         out::line(format_args!("model     {}", entry.pattern));

@@ -50,7 +50,7 @@ impl BudgetLayer {
                 refuse_unmetered(&call)?;
                 Ok(Funded::PassThrough(call, index))
             }
-            Routed::Local(call) => self.fund_local(call, None).await,
+            Routed::Local(call, name) => self.fund_local(call, name, None).await,
             Routed::Upstream(call, target) => self.fund_upstream(call, target).await,
         }
     }
@@ -58,11 +58,12 @@ impl BudgetLayer {
     async fn fund_local(
         &self,
         call: ModelCall,
+        name: Arc<str>,
         instead_of: Option<Arc<Price>>,
     ) -> Result<Funded, CallError> {
-        let answerer = Answerer::Local(self.map.local_name());
+        let answerer = Answerer::Local(&name);
         match self.accounting.admit(&call, answerer, instead_of).await {
-            Ok(spending) => Ok(Funded::Local(call, spending)),
+            Ok(spending) => Ok(Funded::Local(call, name, spending)),
             Err(denied) => Err(denied.into_error()),
         }
     }
@@ -89,7 +90,7 @@ impl BudgetLayer {
                 });
                 receipt.enter(|entries| entries.route = Some(RouteTaken::Local));
                 let price = answerer.price(&call.call.caller.policies).ok();
-                self.fund_local(call, price).await
+                self.fund_local(call, self.map.stand_in(), price).await
             }
             Err(denied) => Err(denied.into_error()),
         }

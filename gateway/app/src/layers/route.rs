@@ -39,8 +39,8 @@ pub(crate) struct RouteMap {
     pub models: ModelTable,
     /// The providers, in the order that the table's indexes count.
     pub upstreams: Vec<Upstream>,
-    /// The name of the local model; empty if there is none.
-    local: String,
+    /// The name of the main local model; empty if there is none.
+    local: Arc<str>,
 }
 
 // === impl RouteLayer ===
@@ -101,15 +101,15 @@ impl RouteMap {
             models,
             upstreams,
             local: match local {
-                Local::On(model) => model.name.clone(),
-                Local::Off => String::new(),
+                Local::On(settings) => settings.main.name.as_str().into(),
+                Local::Off => "".into(),
             },
         }
     }
 
-    /// The name of the local model; empty if there is none.
-    pub(crate) fn local_name(&self) -> &str {
-        &self.local
+    /// The local model that stands in for others: the main one. Empty if there is none.
+    pub(crate) fn stand_in(&self) -> Arc<str> {
+        self.local.clone()
     }
 
     fn decide(&self, attributed: Attributed) -> Result<(Routed, RouteTaken), CallError> {
@@ -145,8 +145,9 @@ impl RouteMap {
             .ok_or_else(|| RouteError::UnknownModel {
                 model: model.clone(),
             })?;
-        let Some(target) = UpstreamTarget::of(target) else {
-            return Ok((Routed::Local(model_call), RouteTaken::Local));
+        let target = match UpstreamTarget::of(target) {
+            Ok(target) => target,
+            Err(local) => return Ok((Routed::Local(model_call, local), RouteTaken::Local)),
         };
         let upstream = &self.upstreams[target.index];
         if speaks(upstream.protocol) != model_call.endpoint.dialect() {

@@ -1,7 +1,7 @@
 //! What a client is told when the local model gives no answer.
 
 use http::StatusCode;
-use skinflint_local_model::{EngineFault, GenerateError};
+use skinflint_local_model::{EncodeFault, EngineFault, GenerateError};
 use skinflint_protocol::ErrorKind;
 
 use super::{Told, internal, sentence, stopping, whole_seconds};
@@ -34,6 +34,14 @@ pub(super) fn tell(error: &LocalError) -> Told {
         )
         .code("local_model_unavailable")
         .retry_after(UNAVAILABLE_RETRY_SECONDS),
+        LocalError::NoRoom { .. } => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Overloaded,
+            sentence(error),
+        )
+        .code("local_model_unavailable")
+        .retry_after(UNAVAILABLE_RETRY_SECONDS),
+        LocalError::Encode(fault) => tell_encode(fault),
         LocalError::Refused(refused) => tell_refused(refused),
         LocalError::Fault(EngineFault::Stopped) | LocalError::Stopping => stopping(),
         LocalError::Fault(_) => internal(),
@@ -43,6 +51,20 @@ pub(super) fn tell(error: &LocalError) -> Told {
             "The local model did not answer in time; a stream may take longer.",
         )
         .code("local_model_timeout"),
+    }
+}
+
+fn tell_encode(fault: &EncodeFault) -> Told {
+    match fault {
+        EncodeFault::QueueFull { retry_after } => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Overloaded,
+            "Too many texts are waiting for the local model.",
+        )
+        .retry_after(whole_seconds(*retry_after).max(1)),
+        EncodeFault::Engine(EngineFault::Stopped) => stopping(),
+        // A text that has no tokens is a fault of the tokenizer too: it sets marks of its own around every text.
+        _ => internal(),
     }
 }
 
@@ -93,6 +115,17 @@ mod tests {
             full.into(),
             GenerateError::Stopped.into(),
             EngineFault::Stopped.into(),
+            EncodeFault::QueueFull {
+                retry_after: Duration::from_secs(2),
+            }
+            .into(),
+            EncodeFault::Engine(EngineFault::Stopped).into(),
+            EncodeFault::Engine(EngineFault::Compute("a shape".to_owned())).into(),
+            LocalError::NoRoom {
+                model: "big".to_owned(),
+                need: 3 << 30,
+                limit: 2 << 30,
+            },
             EngineFault::Compute("a shape".to_owned()).into(),
             LocalError::TooLate(Duration::from_secs(1)),
         ]
@@ -110,6 +143,10 @@ mod tests {
         503 Service Unavailable [] Too many calls are waiting for the local model. 3
         503 Service Unavailable [stopping] The gateway is stopping; try again. 1
         503 Service Unavailable [stopping] The gateway is stopping; try again. 1
+        503 Service Unavailable [] Too many texts are waiting for the local model. 2
+        503 Service Unavailable [stopping] The gateway is stopping; try again. 1
+        500 Internal Server Error [] The gateway failed on this request; its log has the request id. 0
+        503 Service Unavailable [local_model_unavailable] The local model `big` needs 3 GiB, and `local.memory` leaves no room for it in 2 GiB. 10
         500 Internal Server Error [] The gateway failed on this request; its log has the request id. 0
         504 Gateway Timeout [local_model_timeout] The local model did not answer in time; a stream may take longer. 0
         ");

@@ -5,8 +5,7 @@ mod embed;
 mod request;
 mod stream;
 
-use std::sync::Arc;
-
+use futures_util::StreamExt;
 use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use skinflint_local_model::{Engine, GenerateError};
@@ -26,44 +25,35 @@ use crate::{
     call::ModelCall,
     clock,
     error::{CallError, LocalError},
-    local::LocalEngine,
+    local::LocalModels,
     receipt::Receipt,
     relay::Relay,
 };
 
-/// The local model as an answerer of calls.
+/// The local models as answerers of calls.
 #[derive(Debug)]
 pub(crate) struct LocalRung {
-    local: LocalEngine,
-    embedder: Option<Arc<dyn Embedder>>,
+    local: LocalModels,
     relay: Relay,
 }
 
 // === impl LocalRung ===
 
 impl LocalRung {
-    /// Answers by this engine, and embeds by what makes embeddings, if there is anything; streams follow the same rules as
-    /// relayed ones.
-    pub(crate) fn new(
-        local: LocalEngine,
-        embedder: Option<Arc<dyn Embedder>>,
-        relay: Relay,
-    ) -> Self {
-        Self {
-            local,
-            embedder,
-            relay,
-        }
+    /// Answers by these models; streams follow the same rules as relayed ones.
+    pub(crate) fn new(local: LocalModels, relay: Relay) -> Self {
+        Self { local, relay }
     }
 
     /// Answers a call in its own protocol.
     pub(super) async fn answer(
         &self,
         model_call: ModelCall,
+        name: &str,
         spending: Spending,
     ) -> Result<Response<Body>, CallError> {
         if model_call.endpoint == Endpoint::Embeddings {
-            return self.embed(&model_call, spending).await;
+            return self.embed(&model_call, name, spending).await;
         }
         let ModelCall {
             call,
@@ -72,7 +62,12 @@ impl LocalRung {
             attribution: _,
         } = model_call;
         let conversation = Conversation::from_view(&view, &call.body)?;
-        let engine = self.local.engine().await?;
+        // A stream shows that it lives; of an answer in one piece nothing is seen until it is whole.
+        let patience = (!view.stream).then_some(self.relay.first_byte);
+        let deadline = patience.map(|patience| Instant::now() + patience);
+        let engine = self.local.engine(name, endpoint);
+        let lease = self.in_time(deadline, engine).await?;
+        let engine = lease.clone();
         check_left_out(&conversation, &view, &engine)?;
         if endpoint == Endpoint::CountTokens {
             let prompt = request::prompt(conversation);
@@ -83,9 +78,6 @@ impl LocalRung {
         let receipt = call.receipt;
         let emitter = emitter(endpoint, &view, &engine, &receipt)?.repeating(&view, &call.body);
         let limit = CallLimit::new(conversation.parallel_calls);
-        // A stream shows that it lives; of an answer in one piece nothing is seen until it is whole.
-        let patience = (!view.stream).then_some(self.relay.first_byte);
-        let deadline = patience.map(|patience| Instant::now() + patience);
         let mut request = request::request(conversation);
         request.tenant = Some(call.caller.tenant.id.to_string());
         request.deadline = deadline;
@@ -101,7 +93,11 @@ impl LocalRung {
                 &self.relay,
                 spending,
             );
-            let body = StreamBody::new(stream.frames()).boxed_unsync();
+            // The model stays loaded while the answer is told.
+            let frames = stream.frames().inspect(move |_| {
+                let _held = &lease;
+            });
+            let body = StreamBody::new(frames).boxed_unsync();
             return Ok(response("text/event-stream", body));
         }
         let answer = whole(generation, &emitter, limit, &receipt, spending);

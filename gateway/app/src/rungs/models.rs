@@ -22,7 +22,7 @@ impl ModelList {
     pub(crate) fn new(table: &ModelTable, upstreams: &[Upstream]) -> Self {
         let entry = |entry: &skinflint_policies::ModelEntry| {
             let owned_by = match entry.target {
-                ModelTarget::Local => "local",
+                ModelTarget::Local(_) => "local",
                 ModelTarget::Upstream { index, .. } => &upstreams[index].name,
             };
             Some(ModelEntry {

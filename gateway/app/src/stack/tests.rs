@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use secrecy::ExposeSecret;
-use skinflint_policies::{Config, Environment, PolicyFolder, TenantId, VirtualKey};
+use skinflint_policies::{Config, Environment, Local, PolicyFolder, TenantId, VirtualKey};
 use skinflint_protocol::Embeddings;
 use skinflint_upstream::InFlight;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::{
     accounting::Foundations,
     drain::Drain,
     error::LocalError,
-    local::LocalEngine,
+    local::{Loaded, Loader, LocalModels},
     relay::Relay,
     rungs::{Embedder, LocalRung, ModelList, UpstreamRung},
 };
@@ -52,7 +52,12 @@ impl Fixture {
         let config = Config::load(&file, &NoEnvironment).unwrap();
         let (metrics, _) = Metrics::new(InFlight::default());
         let relay = Relay::new(&config.timeouts, true, CancellationToken::new());
-        let local = LocalEngine::start(&config.local, folder.path().to_owned());
+        let local = match (&config.local, embedder) {
+            (Local::On(settings), Some(embedder)) => {
+                LocalModels::of_test(settings, Arc::new(Only(embedder)))
+            }
+            (local, _) => LocalModels::start(local, folder.path().to_owned(), &Drain::default()),
+        };
         let policies = LivePolicies::new(
             config.tenants,
             config.prices,
@@ -78,7 +83,7 @@ impl Fixture {
             metrics: metrics.clone(),
             log: CallLog::Events,
             rungs: Rungs::new(
-                LocalRung::new(local, embedder, relay.clone()),
+                LocalRung::new(local, relay.clone()),
                 UpstreamRung::new(Vec::new(), relay),
                 ModelList::new(&config.models, &config.upstreams),
             ),
@@ -198,11 +203,35 @@ impl Embedder for Lengths {
             })
         })
     }
+
+    fn stop(&self) {}
+}
+
+/// Has this embedder and nothing else.
+struct Only(Arc<dyn Embedder>);
+
+impl Loader<Loaded> for Only {
+    fn need(&self, _: usize) -> Result<u64, String> {
+        Ok(1)
+    }
+
+    fn load(&self, place: usize) -> Result<Loaded, String> {
+        match place {
+            1 => Ok(Loaded::Embedder(self.0.clone())),
+            _ => Err("not there".to_owned()),
+        }
+    }
+
+    fn retire(&self, _: usize, _: &Loaded) {}
+
+    fn run(&self, work: Box<dyn FnOnce() + Send>) {
+        work();
+    }
 }
 
 #[tokio::test]
 async fn embeddings_are_made_by_the_model_that_is_asked_for() {
-    let config = "[local]\nenabled = true\nmodel = \"none.gguf\"\nname = \"lengths\"\n[[model]]\nname = \"other\"\nupstream = \"local\"\n";
+    let config = "[local]\nenabled = true\nmodel = \"none.gguf\"\nname = \"main\"\nembedder = \"lengths\"\n[[model]]\nname = \"other\"\nupstream = \"local\"\n[[model]]\nname = \"alias\"\nupstream = \"local\"\nrename = \"lengths\"\n";
     let fixture = Fixture::with(config, Some(Arc::new(Lengths))).await;
     let ask = async |body: &str| {
         let key = Some(fixture.key());
@@ -226,7 +255,11 @@ async fn embeddings_are_made_by_the_model_that_is_asked_for() {
     let (status, body) = ask(r#"{"model":"lengths","input":["a",[1,2]]}"#).await;
     assert_eq!(status, 400);
     assert_eq!(body["error"]["param"], "input[1]");
+    let (status, body) = ask(r#"{"model":"alias","input":"a"}"#).await;
+    assert_eq!((status, body["model"].as_str()), (200, Some("lengths")));
     let (status, body) = ask(r#"{"model":"other","input":"a"}"#).await;
     assert_eq!(status, 400);
     assert_eq!(body["error"]["code"], "wrong_endpoint");
+    let chat = r#"{"model":"lengths","max_tokens":1,"messages":[{"role":"user","content":"a"}]}"#;
+    assert_eq!(fixture.ask(Some(fixture.key()), chat).await.status(), 400);
 }

@@ -3,6 +3,7 @@ use std::num::NonZeroUsize;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::planes::GROUP_BYTES;
 use super::*;
 use crate::team::Team;
 

@@ -139,5 +139,5 @@ fn the_logarithm_of_a_sum_of_exponentials() {
     let x = values(1003);
     let expected = x.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln();
     assert!((f64::from(log_sum_exp(&x)) - expected).abs() < 1e-5);
-    assert!((log_sum_exp(&[1000.0, 1000.0]) - 1000.693_1).abs() < 1e-3);
+    assert!((log_sum_exp(&[1000.0, 1000.0]) - 1000.6931).abs() < 1e-3);
 }

@@ -60,7 +60,9 @@ impl Reader<'_> {
         let name = self.name(part, layer);
         let mut values = checkpoint::vector(self.checkpoint, &name, size)?;
         let offset = self.shape.norm_offset;
-        values.iter_mut().for_each(|value| *value += offset);
+        for value in &mut values {
+            *value += offset;
+        }
         Ok(values)
     }
 

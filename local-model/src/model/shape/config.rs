@@ -68,7 +68,7 @@ impl Shape {
         let config: Config = serde_json::from_slice(&text).map_err(json)?;
         let architecture = Architecture::of_config(&config.model_type)?;
         let vocabulary = config.vocab_size;
-        Self::validate(architecture, vocabulary, config.describe(architecture)?)
+        Self::validate(architecture, vocabulary, &config.describe(architecture)?)
     }
 }
 

@@ -18,7 +18,7 @@ impl Shape {
         vocabulary: usize,
     ) -> Result<Self, LoadFault> {
         let described = Described::of_gguf(architecture, gguf)?;
-        Self::validate(architecture, vocabulary, described)
+        Self::validate(architecture, vocabulary, &described)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::store::{HubName, INDEX, NEEDED, is_safe_path};
+use crate::store::{HubName, INDEX, NEEDED, is_gguf, is_safe_path};
 
 /// A repository at a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,10 +228,6 @@ impl HubListing {
         }
         chosen
     }
-}
-
-fn is_gguf(path: &str) -> bool {
-    path.ends_with(".gguf")
 }
 
 fn is_hex(text: &str) -> bool {

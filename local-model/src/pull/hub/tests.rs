@@ -166,7 +166,9 @@ fn two_do_not_fetch_the_same_revision() {
     let first = begin().unwrap();
     assert!(matches!(begin().unwrap_err(), PullError::Busy { .. }));
     drop(first);
-    begin().unwrap();
+    drop(begin().unwrap());
+    // Nothing was fetched.
+    assert_eq!(fs::read_dir(dir.path().join("hub")).unwrap().count(), 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::super::trained::Trained;
 use super::*;
 
 /// A BERT tokenizer in small: lower case, accents off, words into pieces.
-fn bert() -> Value {
+pub(crate) fn bert() -> Value {
     let special = |id: u32, text: &str| {
         json!({"id": id, "content": text, "special": true, "normalized": false,
             "single_word": false, "lstrip": false, "rstrip": false})

@@ -16,8 +16,8 @@ pub(super) struct Bar {
     tenth: u64,
 }
 
-/// The label, a bar, bytes of bytes, speed, time left, and what is being done.
-const LOOK: &str = "{prefix} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left {wide_msg}";
+/// The label, a bar, bytes of bytes, speed, time left, and what is being done as far as there is room; all but the last in 80 columns.
+const LOOK: &str = "{prefix} [{bar:16}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {wide_msg}";
 /// So that the clock goes on while nothing comes.
 const TICK: Duration = Duration::from_millis(250);
 

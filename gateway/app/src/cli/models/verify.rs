@@ -83,7 +83,7 @@ impl Verdict {
     fn outcome(&self) -> Outcome {
         match self.wrong {
             0 => Ok(()),
-            wrong => Err(format!("{wrong} of {} files are damaged", self.right + wrong).into()),
+            wrong => Err(format!("damaged files: {wrong} of {}", self.right + wrong).into()),
         }
     }
 }
