@@ -144,6 +144,7 @@ $(CACHE)/load/ready: tests/load/requirements.txt
 
 load-local: $(RELEASE) $(CACHE)/load/ready ## The load generator AIPerf against the local model, offline
 	$(RELEASE) models pull
+	$(RELEASE) models pull all-minilm-l6-v2
 	SKINFLINT_BIN=$(abspath $(RELEASE)) python3 tests/load/run.py --aiperf $(abspath $(CACHE)/load/bin/aiperf)
 
 soak: build-test weights servers ## Hundreds of kills under load, callers that go away, recorded conversations, ten million rows (needs 5 GB): most of an hour

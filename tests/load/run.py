@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sdk"))
 from processes import Gateway  # noqa: E402
 
 MODEL = "gemma-3-270m"
+TOKENIZER = "all-minilm-l6-v2"  # a model whose folder has a `tokenizer.json`
 CONFIG = """
 [listen]
 calls = "127.0.0.1:0"
@@ -99,16 +101,18 @@ def wait_for_model(gateway: Gateway) -> None:
 
 
 def run_generator(arguments: argparse.Namespace, url: str, folder: Path) -> None:
+    offer_tokenizer(arguments.models / TOKENIZER, folder / "hub")
     command = [arguments.aiperf, "profile", "--url", url, "--model", MODEL]
     command += ["--endpoint-type", "chat", "--streaming"]
-    # Its own tokenizer makes the prompts, without a network; what counts is the usage that the gateway tells.
-    command += ["--tokenizer", "builtin", "--use-server-token-count"]
+    # The tokenizer makes the prompts alone, so that another model's will do; what counts is the usage that the gateway tells. The one that AIPerf calls
+    # built in is fetched from a network.
+    command += ["--tokenizer", f"local/{TOKENIZER}", "--use-server-token-count"]
     command += ["--isl", str(PROMPT_TOKENS), "--osl", str(ANSWER_TOKENS)]
     command += ["--request-count", str(arguments.requests), "--concurrency", str(arguments.concurrency)]
     command += ["--random-seed", "7", "--ui", "none", "--no-gpu-telemetry", "--no-server-metrics"]
     command += ["--workers-max", "1", "--artifact-dir", str(folder / "artifacts")]
     environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-    environment |= {"HOME": str(folder), "HF_HUB_OFFLINE": "1"}
+    environment |= {"HOME": str(folder), "HF_HOME": str(folder / "hub"), "HF_HUB_OFFLINE": "1"}
     began = time.monotonic()
     try:
         run = subprocess.run(command, cwd=folder, env=environment, timeout=RUN_SECONDS, capture_output=True, text=True, errors="replace")
@@ -117,6 +121,20 @@ def run_generator(arguments: argparse.Namespace, url: str, folder: Path) -> None
     if run.returncode != 0:
         raise Failure(f"the generator ended with {run.returncode}:\n{run.stdout[-4000:]}\n{run.stderr[-4000:]}")
     print(f"{arguments.requests} requests in {time.monotonic() - began:.0f} s, start of the generator included", flush=True)
+
+
+def offer_tokenizer(model: Path, hub: Path) -> None:
+    """Puts a model's tokenizer where the generator looks without a network: in a cache of the hub. It takes no plain folder."""
+    revision = "0" * 40
+    repository = hub / "hub" / f"models--local--{TOKENIZER}"
+    snapshot = repository / "snapshots" / revision
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revision)
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        if not (model / name).is_file():
+            raise Failure(f"no {model / name}: run `skinflint models pull {TOKENIZER}`")
+        shutil.copy(model / name, snapshot / name)
 
 
 def check(report: dict, requests: int) -> None:

@@ -69,7 +69,7 @@ impl Command {
         Self::run_in(directory, &[], arguments).await
     }
 
-    /// The same with these environment variables; the run is interrupted (SIGINT) as soon as `interrupt` is over.
+    /// The same with these environment variables; the run is interrupted (SIGTERM) as soon as `interrupt` is over.
     ///
     /// # Panics
     /// If it cannot be started, or ends by itself before.
@@ -96,7 +96,8 @@ impl Command {
             () = interrupt => {}
             ended = &mut output => panic!("it ended by itself: {ended:?}"),
         }
-        kill(id, Signal::SIGINT).expect("interrupt skinflint");
+        // Not SIGINT: it is ignored in whatever a shell runs in the background, these tests perhaps.
+        kill(id, Signal::SIGTERM).expect("interrupt skinflint");
         let ended = within(output).await.expect("it ends in time");
         Self::of(ended.expect("wait for skinflint"))
     }

@@ -65,9 +65,9 @@ async fn the_api_is_closed_without_a_token_even_on_loopback() {
     }
     insta::assert_snapshot!(answers.join("\n"), @r#"
     /metrics 200: # EOF
-    /api/budgets 403: {"error":{"code":"no_admin_token","message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`"}}
-    /api/elsewhere 403: {"error":{"code":"no_admin_token","message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`"}}
-    /api 403: {"error":{"code":"no_admin_token","message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`"}}
+    /api/budgets 403: {"error":{"message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`","code":"no_admin_token"}}
+    /api/elsewhere 403: {"error":{"message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`","code":"no_admin_token"}}
+    /api 403: {"error":{"message":"the API is closed: name an environment variable with a token in `listen.admin_token_env`","code":"no_admin_token"}}
     "#);
 }
 
@@ -91,10 +91,10 @@ async fn the_token_opens_what_is_guarded_and_no_other_does() {
     /healthz 200: ok
     /metrics 401 (Bearer): a token is needed
     /metrics 200: # EOF
-    /api/budgets 401 (Bearer): {"error":{"code":"unauthorized","message":"expected `Authorization: Bearer` with the token of the admin side"}}
-    /api/budgets 401 (Bearer): {"error":{"code":"unauthorized","message":"expected `Authorization: Bearer` with the token of the admin side"}}
+    /api/budgets 401 (Bearer): {"error":{"message":"expected `Authorization: Bearer` with the token of the admin side","code":"unauthorized"}}
+    /api/budgets 401 (Bearer): {"error":{"message":"expected `Authorization: Bearer` with the token of the admin side","code":"unauthorized"}}
     /api/budgets 200: {"budgets":[]}
-    /api/elsewhere 401 (Bearer): {"error":{"code":"unauthorized","message":"expected `Authorization: Bearer` with the token of the admin side"}}
-    /api/elsewhere 404: {"error":{"code":"not_found","message":"nothing is at `/api/elsewhere`"}}
+    /api/elsewhere 401 (Bearer): {"error":{"message":"expected `Authorization: Bearer` with the token of the admin side","code":"unauthorized"}}
+    /api/elsewhere 404: {"error":{"message":"nothing is at `/api/elsewhere`","code":"not_found"}}
     "#);
 }

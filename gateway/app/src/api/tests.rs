@@ -146,50 +146,50 @@ async fn an_export_is_compared() {
     assert_eq!(status, StatusCode::OK);
     insta::assert_snapshot!(serde_json::to_string_pretty(&found).unwrap(), @r#"
     {
-      "drift_percent": {
-        "cost_usd": "-12.50",
-        "output_tokens": "0.00"
-      },
       "export": "plain",
+      "upstreams": [
+        "openai"
+      ],
       "first_day": "2026-11-21",
       "last_day": "2026-11-21",
       "lines": [
         {
-          "calls": 2,
-          "cost_usd": {
-            "difference": "-0.000249999",
-            "export": "0.002",
-            "ledger": "0.001750001"
-          },
           "day": "2026-11-21",
-          "estimated_calls": 1,
-          "in_export": true,
-          "in_ledger": true,
           "model": "gpt-5-2025-08-07",
+          "in_ledger": true,
+          "in_export": true,
+          "calls": 2,
+          "estimated_calls": 1,
           "output_tokens": {
-            "difference": 0,
+            "ledger": 100,
             "export": 100,
-            "ledger": 100
+            "difference": 0
+          },
+          "cost_usd": {
+            "ledger": "0.001750001",
+            "export": "0.002",
+            "difference": "-0.000249999"
           }
         }
       ],
       "total": {
         "calls": 2,
-        "cost_usd": {
-          "difference": "-0.000249999",
-          "export": "0.002",
-          "ledger": "0.001750001"
-        },
         "estimated_calls": 1,
         "output_tokens": {
-          "difference": 0,
+          "ledger": 100,
           "export": 100,
-          "ledger": 100
+          "difference": 0
+        },
+        "cost_usd": {
+          "ledger": "0.001750001",
+          "export": "0.002",
+          "difference": "-0.000249999"
         }
       },
-      "upstreams": [
-        "openai"
-      ]
+      "drift_percent": {
+        "cost_usd": "-12.50",
+        "output_tokens": "0.00"
+      }
     }
     "#);
     let wrong = ask(&api, "POST", "/reconcile?upstream=azure", csv).await;

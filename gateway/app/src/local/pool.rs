@@ -1,10 +1,14 @@
 //! Models that are loaded when they are needed and unloaded when they are not. See [`Pool`].
 
-use std::{collections::VecDeque, ops::Deref, sync::Arc, time::Duration};
+mod lease;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
+pub(crate) use self::lease::Lease;
+use self::lease::Wanting;
 use crate::drain::Drain;
 
 /// What knows how models are loaded; they are told apart by their place in the pool.
@@ -58,7 +62,7 @@ struct Slot<M> {
     state: State<M>,
     /// What it takes; counts while it is loaded or being loaded.
     bytes: u64,
-    /// Calls that have it.
+    /// Calls that have it, or wait for it.
     uses: usize,
     /// When the last of them let it go, or it was loaded.
     used: Instant,
@@ -71,13 +75,6 @@ enum State<M> {
     Loading,
     Ready(M),
     Failed { why: Missing, again: Instant },
-}
-
-/// A model in use: it is not unloaded before this is dropped.
-pub(crate) struct Lease<M> {
-    model: M,
-    place: usize,
-    pool: Arc<Pool<M>>,
 }
 
 /// Models that are still to be loaded: whoever waits for them is told if that comes to nothing.
@@ -156,6 +153,7 @@ impl<M: Clone + Send + Sync + 'static> Pool<M> {
     pub(crate) async fn acquire(self: &Arc<Self>, place: usize) -> Result<Lease<M>, Missing> {
         let mut changed = self.changed.subscribe();
         let mut has_waited = false;
+        let _wanting = Wanting::new(self, place);
         loop {
             changed.borrow_and_update();
             let mut is_cold = false;
@@ -165,11 +163,7 @@ impl<M: Clone + Send + Sync + 'static> Pool<M> {
                 match &slot.state {
                     State::Ready(model) => {
                         slot.uses += 1;
-                        return Ok(Lease {
-                            model: model.clone(),
-                            place,
-                            pool: self.clone(),
-                        });
+                        return Ok(Lease::new(model.clone(), place, self));
                     }
                     State::Loading => {}
                     State::Failed { why, again } if has_waited || Instant::now() < *again => {
@@ -352,33 +346,6 @@ impl<M: Clone + Send + Sync + 'static> Drop for Left<M> {
             let why = Missing::Failed("loading it was given up".to_owned());
             self.pool.finish(place, Err(why), For::Call);
         }
-    }
-}
-
-// === impl Lease ===
-
-impl<M> Deref for Lease<M> {
-    type Target = M;
-
-    fn deref(&self) -> &M {
-        &self.model
-    }
-}
-
-impl<M> Drop for Lease<M> {
-    fn drop(&mut self) {
-        let mut slots = self.pool.slots.lock();
-        let slot = &mut slots[self.place];
-        slot.uses -= 1;
-        slot.used = Instant::now();
-    }
-}
-
-impl<M> std::fmt::Debug for Lease<M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease")
-            .field("place", &self.place)
-            .finish_non_exhaustive()
     }
 }
 

@@ -1,22 +1,22 @@
 //! Tokens, greedy answers, log-probabilities, embeddings and classes beside those of transformers, on checkpoints that
 //! `transformers/make_checkpoints.py` has made: [`compare`]. Its README describes the files.
 
-mod reference;
+mod error;
 
 use std::fs;
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
 
-pub use self::reference::ReferenceError;
-use self::reference::{Kind, Reference};
-use super::{GAP, first_difference};
+pub use error::CheckpointError;
+
+use super::{GAP, first_difference, gap};
 use crate::figure::{Figure, Goal};
 use crate::logits::logprobs;
 use crate::ours::encoders::{OurClassifier, OurEmbedder};
-use crate::ours::{Ours, OursError};
+use crate::ours::Ours;
 use crate::report::{self, Report};
 use crate::statistics::Agreement;
 
@@ -29,27 +29,31 @@ const EMBEDDING_DIFFERENCE: f64 = 1e-3;
 /// The same for a probability.
 const PROBABILITY_DIFFERENCE: f64 = 1e-3;
 
-/// A comparison that could not be made.
-#[derive(Debug, Error)]
-pub enum CheckpointError {
-    /// The folder with the checkpoints cannot be read.
-    #[error("cannot read {}; `make parity` writes it", path.display())]
-    Folder {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The reference's side.
-    #[error(transparent)]
-    Reference(#[from] ReferenceError),
-    /// Our side.
-    #[error(transparent)]
-    Ours(#[from] OursError),
-    /// The report cannot be written.
-    #[error("cannot write the report")]
-    Report(#[from] io::Error),
+/// What a checkpoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Decoder,
+    Encoder,
+    TokenClassifier,
+}
+
+/// `reference.json`.
+#[derive(Debug, Deserialize)]
+struct Description {
+    kind: Kind,
+    texts: Vec<String>,
+    /// The most tokens that were generated for each text.
+    generated: u32,
+    /// The bytes of each token, in hexadecimal; none for one that stands for no text.
+    pieces: Vec<String>,
+}
+
+/// What transformers computed.
+struct Reference<'a> {
+    description: Description,
+    pieces: Vec<Vec<u8>>,
+    tensors: SafeTensors<'a>,
 }
 
 /// Compares all checkpoints in `folder`. One that our engine does not load is short, too.
@@ -58,7 +62,7 @@ pub fn compare(
     threads: NonZeroUsize,
     report: &mut Report,
 ) -> Result<(), CheckpointError> {
-    let fault = |source| CheckpointError::Folder {
+    let fault = |source| CheckpointError::Read {
         path: folder.to_path_buf(),
         source,
     };
@@ -99,7 +103,22 @@ fn compare_one(
     name: &str,
     report: &Report,
 ) -> Result<Vec<Figure>, CheckpointError> {
-    let reference = Reference::read(path)?;
+    let description = describe(path)?;
+    let tensors_path = path.join("reference.safetensors");
+    let bytes = read(&tensors_path)?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|source| CheckpointError::Tensors {
+        path: tensors_path,
+        source,
+    })?;
+    let reference = Reference {
+        pieces: description
+            .pieces
+            .iter()
+            .map(|piece| bytes_of(piece))
+            .collect::<Result<_, _>>()?,
+        description,
+        tensors,
+    };
     match reference.description.kind {
         Kind::Decoder => compare_decoder(
             name,
@@ -120,7 +139,7 @@ fn compare_one(
 fn compare_decoder(
     name: &str,
     ours: &Ours,
-    reference: &Reference,
+    reference: &Reference<'_>,
     report: &Report,
 ) -> Result<Vec<Figure>, CheckpointError> {
     let texts = &reference.description.texts;
@@ -132,7 +151,7 @@ fn compare_decoder(
         if ours.tokenize(text)? == ids {
             same_tokens += 1.0;
         } else {
-            report.line(&format!("{name}: other tokens for text {number}"))?;
+            report.line(&format!("{name}: other tokens for {text:?}"))?;
         }
         agreement.add_all(
             &ours.score(&ids)?,
@@ -152,7 +171,7 @@ fn compare_decoder(
             close += 1.0;
         } else {
             report.line(&format!(
-                "{name}: another answer to text {number}, {gap:.3} nats apart"
+                "{name}: another answer to {text:?}, {gap:.3} nats apart"
             ))?;
         }
     }
@@ -190,7 +209,7 @@ fn compare_decoder(
 fn compare_encoder(
     name: &str,
     ours: &OurEmbedder,
-    reference: &Reference,
+    reference: &Reference<'_>,
 ) -> Result<Vec<Figure>, CheckpointError> {
     let texts: Vec<&str> = reference
         .description
@@ -216,7 +235,7 @@ fn compare_encoder(
 fn compare_classifier(
     name: &str,
     ours: &OurClassifier,
-    reference: &Reference,
+    reference: &Reference<'_>,
     report: &Report,
 ) -> Result<Vec<Figure>, CheckpointError> {
     let texts: Vec<&str> = reference
@@ -234,8 +253,9 @@ fn compare_classifier(
         let own = ids.len().saturating_sub(2);
         if classified.tokens.len() != own {
             report.line(&format!(
-                "{name}: {} tokens instead of {own} for text {number}",
-                classified.tokens.len()
+                "{name}: {} tokens instead of {own} for {:?}",
+                classified.tokens.len(),
+                texts[number]
             ))?;
             continue;
         }
@@ -258,4 +278,91 @@ fn compare_classifier(
             goal,
         ),
     ])
+}
+
+impl Reference<'_> {
+    fn piece(&self, token: u32) -> Vec<u8> {
+        self.pieces.get(token as usize).cloned().unwrap_or_default()
+    }
+
+    /// By how much the reference prefers its token `at` of answer `number` to one that is spelled `bytes`.
+    fn gap(&self, number: usize, at: usize, bytes: &[u8]) -> Result<f64, CheckpointError> {
+        let rows = self.floats(&format!("greedy_logprobs.{number}"))?;
+        let row = rows.chunks(self.pieces.len()).nth(at).unwrap_or_default();
+        let spelled: Vec<u32> = (0..)
+            .zip(&self.pieces)
+            .filter(|(_, piece)| *piece == bytes)
+            .map(|(token, _)| token)
+            .collect();
+        Ok(gap(row, &spelled))
+    }
+
+    fn ids(&self, name: &str) -> Result<Vec<u32>, CheckpointError> {
+        self.values(name, Dtype::U32, u32::from_le_bytes)
+    }
+
+    fn floats(&self, name: &str) -> Result<Vec<f32>, CheckpointError> {
+        self.values(name, Dtype::F32, f32::from_le_bytes)
+    }
+
+    fn values<T>(
+        &self,
+        name: &str,
+        expected: Dtype,
+        of: fn([u8; 4]) -> T,
+    ) -> Result<Vec<T>, CheckpointError> {
+        let tensor = self
+            .tensors
+            .tensor(name)
+            .map_err(|source| CheckpointError::Tensors {
+                path: PathBuf::from(name),
+                source,
+            })?;
+        if tensor.dtype() != expected {
+            return Err(CheckpointError::Type {
+                name: name.to_owned(),
+                found: tensor.dtype(),
+                expected,
+            });
+        }
+        let (values, _) = tensor.data().as_chunks::<4>();
+        Ok(values.iter().copied().map(of).collect())
+    }
+}
+
+fn describe(folder: &Path) -> Result<Description, CheckpointError> {
+    let path = folder.join("reference.json");
+    let bytes = read(&path)?;
+    serde_json::from_slice(&bytes).map_err(|source| CheckpointError::Description { path, source })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    fs::read(path).map_err(|source| CheckpointError::Read {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn bytes_of(piece: &str) -> Result<Vec<u8>, CheckpointError> {
+    let (pairs, _) = piece.as_bytes().as_chunks::<2>();
+    pairs
+        .iter()
+        .map(|pair| u8::from_str_radix(&String::from_utf8_lossy(pair), 16))
+        .collect::<Result<_, _>>()
+        .map_err(|source| CheckpointError::Piece {
+            piece: piece.to_owned(),
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_hexadecimal() {
+        assert_eq!(bytes_of("20f09f").unwrap(), [0x20, 0xf0, 0x9f]);
+        assert_eq!(bytes_of("").unwrap(), [0_u8; 0]);
+        assert!(bytes_of("zz").is_err());
+    }
 }

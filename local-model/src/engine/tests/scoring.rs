@@ -175,8 +175,8 @@ async fn real_weights_score_as_their_logits_say() {
         .logprobs;
 
     let team = super::team();
-    let lead = team.lead();
     let model = load(&team, file.path()).unwrap().model;
+    let lead = team.lead();
     let mut cache = model.cache();
     let chunk = Chunk {
         tokens: &tokens,

@@ -25,7 +25,7 @@ async fn a_request_is_told_from_its_decisions_to_its_receipt() {
     prices      2026-11
     policies    generation 3
     decision    routed: to upstream
-    decision    reserved: exposed 0.004 USD, held 0.002 USD, input tokens 1100, metered yes
+    decision    reserved: metered yes, held 0.002 USD, exposed 0.004 USD, input tokens 1100
     decision    cut short
 
     attempt 1   gpt-5-2025-08-07 at openai
