@@ -1,6 +1,6 @@
 //! The forward pass of all decoder families: [`Decoder`].
 //!
-//! They are one network with switches (see [`Shape`] and [`Architecture`]): normalise, attend, add,
+//! They are one network with switches (see [`Shape`] and `Architecture`): normalise, attend, add,
 //! normalise, feed forward, add. The rows of all chunks of a step go through the products together;
 //! only attention tells them apart.
 

@@ -15,8 +15,8 @@ pub use error::CheckpointError;
 use super::{GAP, first_difference, gap};
 use crate::figure::{Figure, Goal};
 use crate::logits::logprobs;
-use crate::ours::encoders::{OurClassifier, OurEmbedder};
 use crate::ours::Ours;
+use crate::ours::encoders::{OurClassifier, OurEmbedder};
 use crate::report::{self, Report};
 use crate::statistics::Agreement;
 
@@ -151,7 +151,7 @@ fn compare_decoder(
         if ours.tokenize(text)? == ids {
             same_tokens += 1.0;
         } else {
-            report.line(&format!("{name}: other tokens for {text:?}"))?;
+            report.line(&format!("{name}: other tokens for text {number}"))?;
         }
         agreement.add_all(
             &ours.score(&ids)?,
@@ -171,7 +171,7 @@ fn compare_decoder(
             close += 1.0;
         } else {
             report.line(&format!(
-                "{name}: another answer to {text:?}, {gap:.3} nats apart"
+                "{name}: another answer to text {number}, {gap:.3} nats apart"
             ))?;
         }
     }
