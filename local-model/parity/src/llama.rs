@@ -14,7 +14,7 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::{DecodeError, LlamaContextLoadError, LlamaCppError, LlamaModelLoadError};
 use thiserror::Error;
 
-use crate::logits::{argmax, log_sum_exp, logprob};
+use crate::logits::{argmax, logprob, logprobs};
 
 /// The most tokens that llama.cpp computes at once; its own default.
 const BATCH: usize = 512;
@@ -168,9 +168,7 @@ impl Session<'_> {
     /// The log-probabilities of all tokens after `tokens`.
     pub fn next_logprobs(&mut self, tokens: &[u32]) -> Result<Vec<f32>, LlamaError> {
         self.clear();
-        let logits = self.read(tokens)?;
-        let normalizer = log_sum_exp(logits);
-        Ok(logits.iter().map(|&logit| logit - normalizer).collect())
+        Ok(logprobs(self.read(tokens)?))
     }
 
     /// The log-probability of each token but the first, after those before it.

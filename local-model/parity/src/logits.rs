@@ -12,15 +12,25 @@ pub fn argmax(logits: &[f32]) -> u32 {
         .unwrap_or(0)
 }
 
-/// The natural log-probability of a token.
+/// The natural log-probability of a token; that of no token is minus infinity.
 pub fn logprob(logits: &[f32], token: u32) -> f32 {
+    let highest = highest(logits);
     let logit = logits.get(token as usize).copied();
-    logit.unwrap_or(f32::NEG_INFINITY) - log_sum_exp(logits)
+    logit.unwrap_or(f32::NEG_INFINITY) - highest - log_sum_exp(logits, highest)
 }
 
-/// The logarithm of the sum of the exponentials, added up in f64.
-pub fn log_sum_exp(logits: &[f32]) -> f32 {
+/// The natural log-probabilities of all tokens: the log of the softmax.
+pub fn logprobs(logits: &[f32]) -> Vec<f32> {
     let highest = highest(logits);
+    let log_sum = log_sum_exp(logits, highest);
+    logits
+        .iter()
+        .map(|logit| logit - highest - log_sum)
+        .collect()
+}
+
+/// The logarithm of the sum of the exponentials, all less `highest`, added up in f64.
+fn log_sum_exp(logits: &[f32], highest: f32) -> f32 {
     let sum: f64 = logits
         .iter()
         .map(|&logit| f64::from((logit - highest).exp()))
@@ -30,7 +40,7 @@ pub fn log_sum_exp(logits: &[f32]) -> f32 {
         reason = "logits have the digits of f32"
     )]
     let log_sum = sum.ln() as f32;
-    highest + log_sum
+    log_sum
 }
 
 fn highest(logits: &[f32]) -> f32 {
@@ -66,12 +76,14 @@ mod tests {
 
     #[test]
     fn log_probabilities_are_those_of_the_softmax() {
+        // Large ones lose no digits.
         assert!((logprob(&[3.0e4, 3.0e4], 1) + 2.0_f32.ln()).abs() < 1e-6);
-        assert!(
-            (logprob(&[0.0, 1.0_f32, 2.0], 2)
-                - (1.0 / (1.0 + (-1.0_f32).exp() + (-2.0_f32).exp())).ln())
-            .abs()
-                < 1e-6
-        );
+        let logits = [0.0, 1.0, 2.0];
+        let total: f32 = logits.iter().map(|logit: &f32| logit.exp()).sum();
+        for (token, logprob_of) in (0..).zip(logprobs(&logits)) {
+            assert!((logprob_of - (logits[token as usize].exp() / total).ln()).abs() < 1e-6);
+            assert!((logprob_of - logprob(&logits, token)).abs() < 1e-6);
+        }
+        assert!(logprob(&logits, 3).is_infinite());
     }
 }

@@ -14,9 +14,9 @@ pub use error::CheckpointError;
 
 use super::{GAP, first_difference, gap};
 use crate::figure::{Figure, Goal};
-use crate::logits::log_sum_exp;
-use crate::ours::encoders::{OurClassifier, OurEmbedder};
+use crate::logits::logprobs;
 use crate::ours::Ours;
+use crate::ours::encoders::{OurClassifier, OurEmbedder};
 use crate::report::{self, Report};
 use crate::statistics::Agreement;
 
@@ -151,7 +151,7 @@ fn compare_decoder(
         if ours.tokenize(text)? == ids {
             same_tokens += 1.0;
         } else {
-            report.line(&format!("{name}: other tokens for {text:?}"))?;
+            report.line(&format!("{name}: other tokens for text {number}"))?;
         }
         agreement.add_all(
             &ours.score(&ids)?,
@@ -171,7 +171,7 @@ fn compare_decoder(
             close += 1.0;
         } else {
             report.line(&format!(
-                "{name}: another answer to {text:?}, {gap:.3} nats apart"
+                "{name}: another answer to text {number}, {gap:.3} nats apart"
             ))?;
         }
     }
@@ -262,8 +262,7 @@ fn compare_classifier(
         same_tokens += 1.0;
         let rows = logits.chunks(logits.len() / ids.len()).skip(1);
         for (token, row) in classified.tokens.iter().zip(rows) {
-            let normalizer = log_sum_exp(row);
-            let expected: Vec<f32> = row.iter().map(|logit| (logit - normalizer).exp()).collect();
+            let expected: Vec<f32> = logprobs(row).into_iter().map(f32::exp).collect();
             agreement.add_all(&token.probabilities, &expected);
         }
     }
