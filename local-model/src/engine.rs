@@ -222,15 +222,15 @@ impl Engine {
             .map(|stop| (stop.clone(), Finish::StopSequence(stop)))
             .chain(template_stops);
         let (events, receiver) = mpsc::unbounded_channel();
-        let (tools, tool_choice) = match &request.prompt {
-            Prompt::Chat(chat) => (chat.tools.as_slice(), &chat.tool_choice),
-            Prompt::Text(_) => (&[][..], &ToolChoice::None),
+        let (tools, tool_choice, one_call) = match &request.prompt {
+            Prompt::Chat(chat) => (chat.tools.as_slice(), &chat.tool_choice, chat.one_call),
+            Prompt::Text(_) => (&[][..], &ToolChoice::None, false),
         };
         let syntax = self.shared.template.tool_syntax();
         let structure =
             self.shared
                 .structures
-                .build(&request.format, tools, tool_choice, syntax)?;
+                .build(&request.format, tools, tool_choice, syntax, one_call)?;
         let may_call = !tools.is_empty() && *tool_choice != ToolChoice::None;
         let answer = Answer::new(
             Making {

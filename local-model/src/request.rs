@@ -73,6 +73,8 @@ pub struct Chat {
     pub tools: Vec<Tool>,
     /// Whether something must be.
     pub tool_choice: ToolChoice,
+    /// Whether the answer ends after its first call.
+    pub one_call: bool,
 }
 
 /// One message of a conversation.

@@ -74,7 +74,7 @@ impl StructureFactory {
     }
 
     /// The structure of an answer in `format` or with calls of `tools`; `None` where the answer is
-    /// free. Takes some milliseconds, and some hundreds with the largest schemas that are let
+    /// free. With `one_call` there is at most one. Takes some milliseconds, and some hundreds with the largest schemas that are let
     /// through: not for the thread that computes.
     pub(crate) fn build(
         &self,
@@ -82,10 +82,14 @@ impl StructureFactory {
         tools: &[Tool],
         choice: &ToolChoice,
         syntax: ToolSyntax,
+        one_call: bool,
     ) -> Result<Option<Structure>, StructureError> {
-        let Some(form) = Form::new(format, tools, choice, syntax)? else {
+        let Some(mut form) = Form::new(format, tools, choice, syntax)? else {
             return Ok(None);
         };
+        if one_call {
+            form.allow_one_call();
+        }
         form.check()?;
         let vocabulary = self
             .vocabulary

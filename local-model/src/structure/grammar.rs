@@ -80,6 +80,13 @@ impl<'a> Form<'a> {
         Ok((format.is_some() || calls.is_some()).then_some(Self { format, calls }))
     }
 
+    /// Ends the answer after its first call.
+    pub(super) fn allow_one_call(&mut self) {
+        if let Some(calls) = &mut self.calls {
+            calls.most = 1;
+        }
+    }
+
     /// The schemas, and what each is for.
     pub(super) fn schemas(&self) -> Vec<(Place<'a>, Value)> {
         let mut schemas = Vec::new();

@@ -138,7 +138,7 @@ fn try_babble(structure: Structure, seed: u64, urge: f32) -> Result<Babble, Stru
 
 fn of_format(format: &Format) -> Structure {
     factory()
-        .build(format, &[], &ToolChoice::Auto, ToolSyntax::Hermes)
+        .build(format, &[], &ToolChoice::Auto, ToolSyntax::Hermes, false)
         .unwrap()
         .unwrap()
 }
@@ -165,11 +165,17 @@ fn complete(structure: impl Fn() -> Structure, least: usize) -> Vec<String> {
 fn free_text_needs_no_structure() {
     let factory = factory();
     for choice in [ToolChoice::Auto, ToolChoice::None] {
-        let built = factory.build(&Format::Text, &[], &choice, ToolSyntax::Hermes);
+        let built = factory.build(&Format::Text, &[], &choice, ToolSyntax::Hermes, false);
         assert!(built.unwrap().is_none());
     }
     let tools = tools();
-    let built = factory.build(&Format::Text, &tools, &ToolChoice::None, ToolSyntax::Llama);
+    let built = factory.build(
+        &Format::Text,
+        &tools,
+        &ToolChoice::None,
+        ToolSyntax::Llama,
+        false,
+    );
     assert!(built.unwrap().is_none());
     assert!(factory.vocabulary.get().is_none(), "nothing was loaded");
 }
@@ -204,6 +210,7 @@ fn answers_are_of_the_schema() {
                 &[],
                 &ToolChoice::Auto,
                 ToolSyntax::Hermes,
+                false,
             )
             .unwrap()
             .unwrap()
@@ -346,7 +353,7 @@ fn required_calls_are_calls() {
     for syntax in [ToolSyntax::Hermes, ToolSyntax::Llama] {
         let build = || {
             let choice = ToolChoice::Required;
-            let built = factory.build(&Format::JsonObject, &tools, &choice, syntax);
+            let built = factory.build(&Format::JsonObject, &tools, &choice, syntax, false);
             built.unwrap().unwrap()
         };
         let mut names = BTreeSet::new();
@@ -370,7 +377,7 @@ fn a_named_tool_is_called_once() {
     for syntax in [ToolSyntax::Hermes, ToolSyntax::Llama] {
         let choice = ToolChoice::Named("get_weather".to_owned());
         let build = || {
-            let built = factory.build(&Format::Text, &tools, &choice, syntax);
+            let built = factory.build(&Format::Text, &tools, &choice, syntax, false);
             built.unwrap().unwrap()
         };
         for text in complete(build, 50) {
@@ -406,7 +413,7 @@ fn where_calls_are_optional_text_is_free_until_one_begins() {
     let factory = factory();
     let tools = tools();
     let build = |syntax| {
-        let built = factory.build(&Format::Text, &tools, &ToolChoice::Auto, syntax);
+        let built = factory.build(&Format::Text, &tools, &ToolChoice::Auto, syntax, false);
         built.unwrap().unwrap()
     };
     let said = "Is 3 < 4?\n <tool_box> {\"name\": 日本";
@@ -454,6 +461,7 @@ fn a_mark_that_is_one_token_opens_a_call() {
         &tools(),
         &ToolChoice::Auto,
         ToolSyntax::Hermes,
+        false,
     );
     let mut structure = built.unwrap().unwrap();
     let id = |text: &str| {
@@ -482,7 +490,7 @@ fn without_a_call_the_text_has_its_format() {
     let mut kinds = BTreeSet::new();
     for syntax in [ToolSyntax::Hermes, ToolSyntax::Llama] {
         let build = || {
-            let built = factory.build(&format, &tools, &ToolChoice::Auto, syntax);
+            let built = factory.build(&format, &tools, &ToolChoice::Auto, syntax, false);
             built.unwrap().unwrap()
         };
         for text in complete(build, 40) {

@@ -5,7 +5,7 @@ use super::*;
 fn error(format: &Format, tools: &[Tool], choice: &ToolChoice) -> StructureError {
     let factory = factory();
     factory
-        .build(format, tools, choice, ToolSyntax::Hermes)
+        .build(format, tools, choice, ToolSyntax::Hermes, false)
         .unwrap_err()
 }
 
@@ -65,7 +65,7 @@ fn what_nothing_satisfies_is_refused() {
     assert_path(&of_schema(schema), "/properties/n", "");
     assert_path(&of_schema(json!({"enum": []})), "", "");
     let regex = Format::Regex("a&&".to_owned());
-    let built = factory().build(&regex, &[], &ToolChoice::Auto, ToolSyntax::Hermes);
+    let built = factory().build(&regex, &[], &ToolChoice::Auto, ToolSyntax::Hermes, false);
     assert!(built.is_ok(), "an ampersand is no operator");
 }
 
@@ -87,7 +87,7 @@ fn a_tool_at_fault_is_named() {
     for parameters in [json!(true), json!({}), json!({"type": ["null", "object"]})] {
         let tools = [tool("whole", parameters)];
         let choice = ToolChoice::Required;
-        let built = factory().build(&Format::Text, &tools, &choice, ToolSyntax::Hermes);
+        let built = factory().build(&Format::Text, &tools, &choice, ToolSyntax::Hermes, false);
         assert!(built.is_ok(), "{built:?}");
     }
 }
@@ -127,6 +127,7 @@ fn a_vocabulary_that_cannot_be_used_is_an_error_not_a_panic() {
             &[],
             &ToolChoice::Auto,
             ToolSyntax::Hermes,
+            false,
         );
         assert!(
             matches!(built, Err(StructureError::Vocabulary { .. })),
@@ -218,6 +219,7 @@ fn hostile_schemas_do_no_harm() {
             &[],
             &ToolChoice::Auto,
             ToolSyntax::Hermes,
+            false,
         );
         match (built, refused) {
             // A fault in the middle of an answer is right as well.
@@ -252,6 +254,7 @@ fn a_cycle_of_references_is_found_wherever_it_is() {
         &[],
         &ToolChoice::Auto,
         ToolSyntax::Hermes,
+        false,
     );
     assert!(built.is_ok(), "{built:?}");
 }

@@ -49,6 +49,7 @@ fn narrow(value: f64) -> f32 {
 /// What the model reads of a conversation.
 pub(super) fn prompt(conversation: Conversation) -> Prompt {
     Prompt::Chat(Chat {
+        one_call: !conversation.parallel_calls,
         turns: conversation.turns.into_iter().map(turn).collect(),
         tools: conversation
             .functions
