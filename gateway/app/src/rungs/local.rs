@@ -142,7 +142,7 @@ fn check_left_out(
     }
 }
 
-/// Runs what tokenizes a prompt, which takes a third of a millisecond for each kilobyte.
+/// Runs what tokenizes a prompt, which takes up to two milliseconds for each kilobyte, or compiles a grammar.
 async fn off_the_runtime<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, GenerateError> + Send + 'static,
 ) -> Result<T, LocalError> {
