@@ -120,15 +120,22 @@ $(CACHE)/parity/ready: $(CACHE)/parity/venv/ready $(wildcard $(PARITY)/transform
 	$(@D)/venv/bin/python $(PARITY)/transformers/make_checkpoints.py $(@D)
 	@touch $@
 
+$(CACHE)/parity/unrounded.gguf: $(CACHE)/parity/venv/ready $(PARITY)/transformers/dequantize.py | weights
+	@echo "== writing the default model again in single precision (1.1 GB)"
+	$(@D)/venv/bin/python $(PARITY)/transformers/dequantize.py $(MODELS)/gemma-3-270m-q4_k_m.gguf $@
+
 # Cargo runs in the folder, since its settings for llama.cpp are read there. Everything is compared, whatever is short.
-parity: weights llama-compiler $(CACHE)/parity/ready ## The local model against llama.cpp and transformers (7 CPU minutes to build)
+parity: weights llama-compiler $(CACHE)/parity/ready $(CACHE)/parity/unrounded.gguf ## The local model against llama.cpp and transformers (7 CPU minutes to build)
 	cd $(PARITY) && $(CARGO) build --locked --release --bin parity
 	cd $(PARITY) && status=0; \
 	run() { $(CARGO) run --quiet --locked --release --bin parity -- "$$@" || status=1; }; \
-	run llama --model $(MODELS)/gemma-3-270m-q4_k_m.gguf; \
+	run llama --model $(MODELS)/gemma-3-270m-q4_k_m.gguf --unrounded $(CURDIR)/$(CACHE)/parity/unrounded.gguf; \
 	run transformers $(CURDIR)/$(CACHE)/parity/checkpoints; \
 	for file in $(CURDIR)/$(CACHE)/parity/checkpoints/*/*.gguf; do \
-	  run llama --model $$file --prefix parity_$$(basename $$file .gguf | tr - _); \
+	  name=parity_$$(basename $$file .gguf | tr - _); \
+	  case $$file in *-f16.gguf) run llama --model $$file --prefix $$name; continue;; esac; \
+	  $(CURDIR)/$(CACHE)/parity/venv/bin/python transformers/dequantize.py $$file $$file.unrounded && \
+	  run llama --model $$file --unrounded $$file.unrounded --prefix $$name; \
 	done; exit $$status
 
 bench-local: weights llama-compiler $(CACHE)/parity/ready ## The local model beside llama.cpp, in one run: speed, memory, loading

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use skinflint_kernels::Team;
+use skinflint_kernels::{Precision, Team};
 use tokio::sync::{mpsc, oneshot};
 
 use answer::{Answer, Making};
@@ -34,7 +34,7 @@ pub use stats::{EngineStats, Histogram, TTFT_BUCKETS};
 
 use crate::error::{EngineFault, GenerateError, LoadError, LoadFault, ScoreError};
 use crate::load::{Loaded, load};
-use crate::model::Model;
+use crate::model::{Compute, Model};
 use crate::reply::Reply;
 use crate::request::{GenerateRequest, Prompt, ToolChoice};
 use crate::sampler::Sampler;
@@ -62,6 +62,8 @@ pub struct EngineOptions {
     /// The threads that compute, shared by all engines of the process; their calls take turns, step
     /// by step.
     pub team: Arc<Team>,
+    /// To how many bits the model rounds activations before it multiplies them with quantized weights.
+    pub precision: Precision,
     /// Calls that run together. They share the price of each step.
     pub max_sequences: NonZeroUsize,
     /// Calls that may wait besides those that run.
@@ -135,7 +137,11 @@ impl Engine {
     fn load_file(path: &Path, options: EngineOptions) -> Result<Self, LoadFault> {
         let clock = Clock::system();
         let began = clock.now();
-        let loaded = load(&options.team, path)?;
+        let compute = Compute {
+            team: &options.team,
+            precision: options.precision,
+        };
+        let loaded = load(compute, path)?;
         let took = clock.now().saturating_duration_since(began);
         Self::start(loaded, options, clock, took)
     }

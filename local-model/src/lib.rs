@@ -50,7 +50,7 @@ pub use pull::{Progress, PullError, pull};
 pub use request::{
     Chat, Format, GenerateRequest, Prompt, Role, Sampling, Tool, ToolCall, ToolChoice, Turn,
 };
-pub use skinflint_kernels::Team;
+pub use skinflint_kernels::{Precision, Team};
 pub use store::{
     HubName, HubNameError, KnownFile, Listed, Manifest, ManifestFile, NoRoom, RemoveError, Removed,
     State, StoreError, ensure_room, inventory, is_path, known_files, locate, locate_path, remove,

@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use skinflint_kernels::Team;
-
 use crate::checkpoint::{Checkpoint, Safetensors};
 use crate::error::LoadFault;
 use crate::gguf::GgufFile;
-use crate::model::Model;
 use crate::model::architecture::{Architecture, Naming};
 use crate::model::decoder::Decoder;
 use crate::model::shape::Shape;
+use crate::model::{Compute, Model};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 use crate::tokenizer::settings::CheckpointSettings;
@@ -26,35 +24,41 @@ pub(crate) struct Loaded {
 }
 
 /// Reads a GGUF file, or a folder with safetensors, `config.json` and `tokenizer.json`.
-pub(crate) fn load(team: &Team, path: &Path) -> Result<Loaded, LoadFault> {
+pub(crate) fn load(compute: Compute<'_>, path: &Path) -> Result<Loaded, LoadFault> {
     if path.is_dir() {
-        load_folder(team, path)
+        load_folder(compute, path)
     } else {
-        load_gguf(team, path)
+        load_gguf(compute, path)
     }
 }
 
-fn load_gguf(team: &Team, path: &Path) -> Result<Loaded, LoadFault> {
+fn load_gguf(compute: Compute<'_>, path: &Path) -> Result<Loaded, LoadFault> {
     let mut gguf = GgufFile::open(path)?;
     let architecture = Architecture::of_gguf(gguf.string("general.architecture")?)?;
     let tokenizer = Tokenizer::load(&mut gguf)?;
     let template = Template::from_gguf(&gguf)?;
     let shape = Shape::of_gguf(architecture, &mut gguf, tokenizer.size())?;
-    decoder(team, shape, Naming::Gguf, &mut gguf, (tokenizer, template))
+    decoder(
+        compute,
+        shape,
+        Naming::Gguf,
+        &mut gguf,
+        (tokenizer, template),
+    )
 }
 
-fn load_folder(team: &Team, folder: &Path) -> Result<Loaded, LoadFault> {
+fn load_folder(compute: Compute<'_>, folder: &Path) -> Result<Loaded, LoadFault> {
     let shape = Shape::of_config(&folder.join("config.json"))?;
     let settings = CheckpointSettings::read(folder)?;
     let tokenizer = Tokenizer::from_json_file(&folder.join("tokenizer.json"), &settings)?;
     let template = Template::from_settings(&settings)?;
     let mut checkpoint = Safetensors::open(folder)?;
     let words = (tokenizer, template);
-    decoder(team, shape, Naming::HuggingFace, &mut checkpoint, words)
+    decoder(compute, shape, Naming::HuggingFace, &mut checkpoint, words)
 }
 
 fn decoder(
-    team: &Team,
+    compute: Compute<'_>,
     shape: Shape,
     naming: Naming,
     checkpoint: &mut dyn Checkpoint,
@@ -63,7 +67,7 @@ fn decoder(
     tokenizer.check_rows(shape.vocabulary)?;
     let architecture = shape.architecture.name();
     Ok(Loaded {
-        model: Box::new(Decoder::load(team, shape, naming, checkpoint)?),
+        model: Box::new(Decoder::load(compute, shape, naming, checkpoint)?),
         tokenizer,
         template,
         architecture,

@@ -10,9 +10,18 @@ pub(crate) mod rope;
 pub(crate) mod shape;
 
 use candle_core::{Result, Tensor};
-use skinflint_kernels::Lead;
+use skinflint_kernels::{Lead, Precision, Team};
 
 use kv::KvCache;
+
+/// What a decoder computes with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compute<'a> {
+    /// The threads that bring the weights into order.
+    pub(crate) team: &'a Team,
+    /// To how many bits activations are rounded.
+    pub(crate) precision: Precision,
+}
 
 /// A decoder's forward pass. Weights are never written after loading; all that belongs to one
 /// sequence lies in its [`KvCache`].

@@ -23,7 +23,9 @@ pub use self::{
     ledger::{Durability, Ledger, LedgerFile, LedgerSettings, LedgerStore},
     limits::Limits,
     listen::{AdminAccess, Listen, Transport},
-    local::{DEFAULT_EMBEDDER, Local, LocalEmbedder, LocalModel, LocalSettings, Weights},
+    local::{
+        ActivationBits, DEFAULT_EMBEDDER, Local, LocalEmbedder, LocalModel, LocalSettings, Weights,
+    },
     models::{ModelEntry, ModelTable, ModelTarget},
     reload::{Policies, PolicySource, Reload},
     serving::LocalServing,

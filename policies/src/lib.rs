@@ -15,8 +15,8 @@ mod tenants;
 mod units;
 
 pub use config::{
-    AdminAccess, Alerts, Anomaly, Config, Counters, DEFAULT_EMBEDDER, DrainCaps, Durability,
-    FieldFault, Ledger, LedgerFile, LedgerSettings, LedgerStore, Limits, Listen, Local,
+    ActivationBits, AdminAccess, Alerts, Anomaly, Config, Counters, DEFAULT_EMBEDDER, DrainCaps,
+    Durability, FieldFault, Ledger, LedgerFile, LedgerSettings, LedgerStore, Limits, Listen, Local,
     LocalEmbedder, LocalModel, LocalServing, LocalSettings, ModelEntry, ModelTable, ModelTarget,
     OnDisconnect, Policies, PolicySource, Reload, Source, Timeouts, Transport, Upstream,
     UpstreamProtocol, Weights, WhenDown,

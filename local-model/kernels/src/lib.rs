@@ -14,6 +14,7 @@ mod rotary;
 mod rows;
 mod team;
 
+pub use activations::Precision;
 pub use attention::{Layout, Mask, Queries, attend};
 pub use format::Format;
 pub use isa::Isa;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use half::{bf16, f16};
 
-use crate::activations::{QuantizedRow, QuantizedRows};
+use crate::activations::{Precision, QuantizedRow, QuantizedRows};
 use crate::float::{self, Element};
 use crate::format::Format;
 use crate::int8::{self, Numbers, TILE_ROWS, Tile};
@@ -20,20 +20,27 @@ thread_local! {
 /// `out = x · Wᵀ` for one matrix or several that have the same input, whose results stand side by
 /// side: `x` is (rows, columns), `out` (rows, rows of all matrices together).
 ///
-/// With quantized weights the activations are rounded to 8 bits, 32 at a time. A row's result does
-/// not depend on the other rows.
+/// With quantized weights the activations are rounded to `precision`, 32 at a time. A row's result
+/// does not depend on the other rows.
 ///
 /// # Panics
 ///
 /// Where the shapes do not fit together.
-pub fn multiply(lead: &Lead<'_>, x: &[f32], weights: &[&PackedMatrix], out: &mut [f32]) {
-    multiply_on(Isa::detect(), lead, x, weights, out);
+pub fn multiply(
+    lead: &Lead<'_>,
+    precision: Precision,
+    x: &[f32],
+    weights: &[&PackedMatrix],
+    out: &mut [f32],
+) {
+    multiply_on(Isa::detect(), lead, precision, x, weights, out);
 }
 
 /// As [`multiply`], with the instructions of `isa`, which the machine must have.
 pub(crate) fn multiply_on(
     isa: Isa,
     lead: &Lead<'_>,
+    precision: Precision,
     x: &[f32],
     weights: &[&PackedMatrix],
     out: &mut [f32],
@@ -53,10 +60,11 @@ pub(crate) fn multiply_on(
     }
     QUANTIZED.with_borrow_mut(|quantized| {
         if weights.iter().any(|matrix| matrix.is_quantized()) {
-            quantized.quantize(lead, isa, x, columns);
+            quantized.quantize(lead, isa, precision, x, columns);
         }
         let product = Product {
             isa,
+            parts: precision.parts(),
             x,
             quantized,
             columns,
@@ -82,6 +90,8 @@ pub(crate) fn multiply_on(
 
 struct Product<'a> {
     isa: Isa,
+    /// Rows of 8-bit numbers for each row of activations.
+    parts: usize,
     x: &'a [f32],
     quantized: &'a QuantizedRows,
     columns: usize,
@@ -106,24 +116,26 @@ impl Product<'_> {
                     scale_width: format.scale_width(),
                     offset: format.offset(),
                 };
-                self.tiles(column, lanes, |from, count, tile| {
-                    let empty = QuantizedRow {
-                        numbers: &[],
-                        scales: &[],
-                        sums: &[],
-                    };
-                    let mut rows = [empty; TILE_ROWS];
-                    for (index, row) in rows[..count].iter_mut().enumerate() {
-                        *row = self.quantized.row(from + index, self.columns);
-                    }
-                    int8::multiply(self.isa, how, unpacked, &rows[..count], tile);
-                });
+                self.tiles(
+                    TILE_ROWS / self.parts,
+                    column,
+                    lanes,
+                    |from, count, tile| {
+                        let mut rows = [QuantizedRow::EMPTY; TILE_ROWS];
+                        let rows = &mut rows[..count * self.parts];
+                        for (index, row) in rows.iter_mut().enumerate() {
+                            *row = self.quantized.row(from * self.parts + index, self.columns);
+                        }
+                        int8::multiply(self.isa, how, unpacked, rows, tile);
+                        self.add_parts(count, tile);
+                    },
+                );
             }),
         }
     }
 
     fn floats<E: Element>(&self, panel: &[E], column: usize, lanes: usize) {
-        self.tiles(column, lanes, |from, count, tile| {
+        self.tiles(TILE_ROWS, column, lanes, |from, count, tile| {
             let mut rows: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
             for (index, row) in rows[..count].iter_mut().enumerate() {
                 *row = &self.x[(from + index) * self.columns..][..self.columns];
@@ -133,12 +145,35 @@ impl Product<'_> {
         });
     }
 
-    /// Has each tile of rows filled, and writes it.
-    fn tiles(&self, column: usize, lanes: usize, fill: impl Fn(usize, usize, &mut Tile)) {
+    /// Adds up the products of the parts of each of `count` rows.
+    fn add_parts(&self, count: usize, tile: &mut Tile) {
+        if self.parts == 1 {
+            return;
+        }
+        for row in 0..count {
+            let first = row * self.parts;
+            let mut sums = tile[first];
+            for part in &tile[first + 1..first + self.parts] {
+                for (sum, value) in sums.iter_mut().zip(part) {
+                    *sum += value;
+                }
+            }
+            tile[row] = sums;
+        }
+    }
+
+    /// Has each tile of up to `height` rows filled, and writes it.
+    fn tiles(
+        &self,
+        height: usize,
+        column: usize,
+        lanes: usize,
+        fill: impl Fn(usize, usize, &mut Tile),
+    ) {
         let mut tile: Tile = [[0.0; LANES]; TILE_ROWS];
         let mut from = 0;
         while from < self.rows {
-            let count = TILE_ROWS.min(self.rows - from);
+            let count = height.min(self.rows - from);
             fill(from, count, &mut tile);
             for (index, values) in tile[..count].iter().enumerate() {
                 let at = (from + index) * self.width + column;

@@ -21,6 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use skinflint_local_model::Precision;
 use thiserror::Error;
 
 use crate::figure::{Figure, Goal};
@@ -139,30 +140,30 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), BenchError> {
     ))?;
     if wanted(Part::Memory) {
         // First, while no model of this process takes cores or cache.
-        write_all(memory::measure(options)?, report)?;
+        write_all(&memory::measure(options)?, report)?;
     }
     let words = Words::read(Path::new(prompts::FOLDER))?;
     if wanted(Part::Embed) {
-        write_all(embed::measure(&options.embedder, options, &words)?, report)?;
+        write_all(&embed::measure(&options.embedder, options, &words)?, report)?;
     }
     if wanted(Part::Classify) {
         write_all(
-            classify::measure(&options.classifier, options, &words)?,
+            &classify::measure(&options.classifier, options, &words)?,
             report,
         )?;
     }
     let llama = Llama::load(&options.model, options.threads.get())?;
     if wanted(Part::Load) {
-        write_all(load::measure(options)?, report)?;
+        write_all(&load::measure(options)?, report)?;
     }
     let mut stand = Stand {
-        ours: Ours::load(&options.model, options.threads, SEQUENCES)?,
+        ours: Ours::load(&options.model, Precision::Bits8, options.threads, SEQUENCES)?,
         llama: &llama,
         session: llama.session(CONTEXT)?,
         words,
         rounds: options.rounds,
     };
-    let parts: [(Part, fn(&mut Stand<'_>) -> Result<Vec<Figure>, BenchError>); 4] = [
+    let parts: [(Part, Measure); 4] = [
         (Part::Prefill, prefill::measure),
         (Part::Decode, decode::measure),
         (Part::Batch, batch::measure),
@@ -170,7 +171,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), BenchError> {
     ];
     for (part, measure) in parts {
         if wanted(part) {
-            write_all(measure(&mut stand)?, report)?;
+            write_all(&measure(&mut stand)?, report)?;
         }
     }
     report.figure(&Figure::info(
@@ -181,7 +182,10 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), BenchError> {
     Ok(())
 }
 
-fn write_all(figures: Vec<Figure>, report: &mut Report) -> io::Result<()> {
+/// What measures a part beside llama.cpp.
+type Measure = fn(&mut Stand<'_>) -> Result<Vec<Figure>, BenchError>;
+
+fn write_all(figures: &[Figure], report: &mut Report) -> io::Result<()> {
     figures.iter().try_for_each(|figure| report.figure(figure))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod checkpoints;
 pub mod llama_cpp;
+pub mod rounding;
 
 use crate::ours::Answer;
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use llama_cpp_2::context::LlamaContext;
@@ -42,10 +43,10 @@ pub enum LlamaError {
     Decode(#[source] DecodeError),
 }
 
-/// A model in llama.cpp. A process can have one only.
+/// A model in llama.cpp.
 #[derive(Debug)]
 pub struct Llama {
-    backend: LlamaBackend,
+    backend: Arc<LlamaBackend>,
     model: LlamaModel,
     threads: i32,
 }
@@ -55,6 +56,19 @@ impl Llama {
     pub fn load(path: &Path, threads: usize) -> Result<Self, LlamaError> {
         let mut backend = LlamaBackend::init().map_err(LlamaError::Start)?;
         backend.void_logs();
+        Self::load_with(Arc::new(backend), path, threads)
+    }
+
+    /// Loads another file: llama.cpp is started once in a process.
+    pub fn load_another(&self, path: &Path, threads: usize) -> Result<Self, LlamaError> {
+        Self::load_with(Arc::clone(&self.backend), path, threads)
+    }
+
+    fn load_with(
+        backend: Arc<LlamaBackend>,
+        path: &Path,
+        threads: usize,
+    ) -> Result<Self, LlamaError> {
         let parameters = LlamaModelParams::default();
         let model =
             LlamaModel::load_from_file(&backend, path, &parameters).map_err(LlamaError::Load)?;

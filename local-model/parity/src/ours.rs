@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use skinflint_local_model::{
     Engine, EngineFault, EngineOptions, Event, Finish, GenerateError, GenerateRequest, Generation,
-    LoadError, Prompt, Sampling, ScoreError, ScoreRequest, Team, TokenLogprob,
+    LoadError, Precision, Prompt, Sampling, ScoreError, ScoreRequest, Team, TokenLogprob,
 };
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
@@ -76,12 +76,14 @@ impl Ours {
     /// Loads a GGUF file or a folder as Hugging Face lays it out.
     pub fn load(
         path: &Path,
+        precision: Precision,
         threads: NonZeroUsize,
         max_sequences: NonZeroUsize,
     ) -> Result<Self, OursError> {
         let team = Team::new(threads).map_err(OursError::Threads)?;
         let options = EngineOptions {
             team: Arc::new(team),
+            precision,
             max_sequences,
             max_queue: MAX_CALLS,
             cache_limit_bytes: CACHE_LIMIT_BYTES,
@@ -179,12 +181,13 @@ async fn collect(mut generation: Generation, placed: Instant) -> Result<Answer, 
             Event::Call(_) => {}
             Event::Done { finish, usage } => {
                 let until_end = placed.elapsed();
-                // What ends the answer has no bytes of its own.
-                tokens.retain(|token: &TokenLogprob| !token.bytes.is_empty());
+                // What ends the answer is none of its tokens. It has no bytes, as other control tokens have none.
+                let ended = finish != Finish::MaxTokens;
+                tokens.pop_if(|token: &mut TokenLogprob| ended && token.bytes.is_empty());
                 return Ok(Answer {
                     text,
                     tokens,
-                    ended: finish != Finish::MaxTokens,
+                    ended,
                     token_count: usage.completion_tokens,
                     until_first: until_first.unwrap_or(until_end),
                     until_end,

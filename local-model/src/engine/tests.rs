@@ -142,6 +142,7 @@ fn counts_what_generate_counts() {
 fn options() -> EngineOptions {
     EngineOptions {
         team: team(),
+        precision: Precision::Bits8,
         max_sequences: DEFAULT_MAX_SEQUENCES,
         max_queue: 1,
         cache_limit_bytes: DEFAULT_CACHE_LIMIT_BYTES,

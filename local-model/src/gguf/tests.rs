@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
-use skinflint_kernels::Team;
+use skinflint_kernels::{Precision, Team};
 
 use super::*;
 use crate::engine::{Engine, EngineOptions};
@@ -15,6 +15,7 @@ use crate::fixture::Fixture;
 fn load(path: &Path) -> Result<Engine, LoadError> {
     let options = EngineOptions {
         team: Arc::new(Team::new(NonZeroUsize::MIN).unwrap()),
+        precision: Precision::Bits8,
         max_sequences: NonZeroUsize::MIN,
         max_queue: 0,
         cache_limit_bytes: usize::MAX,

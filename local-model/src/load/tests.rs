@@ -1,6 +1,7 @@
 use std::num::NonZeroUsize;
 
 use serde_json::json;
+use skinflint_kernels::{Precision, Team};
 
 use super::*;
 use crate::fixture::decoders::{FAMILIES, Family, Twins};
@@ -24,8 +25,16 @@ fn logits(loaded: &Loaded, tokens: &[u32]) -> Vec<f32> {
     logits.flatten_all().unwrap().to_vec1().unwrap()
 }
 
+fn read(path: &Path) -> Result<Loaded, LoadFault> {
+    let compute = Compute {
+        team: &team(),
+        precision: Precision::Bits8,
+    };
+    load(compute, path)
+}
+
 fn fault(folder: &Path) -> String {
-    let fault = load(&team(), folder).err().unwrap().to_string();
+    let fault = read(folder).err().unwrap().to_string();
     fault.replace(&folder.display().to_string(), "")
 }
 
@@ -34,8 +43,8 @@ fn a_folder_and_a_gguf_file_of_the_same_weights_give_the_same_logits() {
     for family in FAMILIES {
         let twins = Twins::new(family);
         let (file, folder) = (twins.file(), twins.folder());
-        let gguf = load(&team(), file.path()).unwrap();
-        let checkpoint = load(&team(), folder.path()).unwrap();
+        let gguf = read(file.path()).unwrap();
+        let checkpoint = read(folder.path()).unwrap();
         assert_eq!(gguf.architecture, family.name());
         assert_eq!(checkpoint.architecture, family.name());
         assert_eq!(
@@ -71,9 +80,9 @@ fn a_folder_and_a_gguf_file_of_the_same_weights_give_the_same_logits() {
 #[test]
 fn rows_in_the_wrong_order_would_show() {
     let mut twins = Twins::new(Family::Llama);
-    let folder = load(&team(), twins.folder().path()).unwrap();
+    let folder = read(twins.folder().path()).unwrap();
     twins.order_rows_as_in_the_folder();
-    let wrong = load(&team(), twins.file().path()).unwrap();
+    let wrong = read(twins.file().path()).unwrap();
     let tokens: Vec<u32> = (10..40).collect();
     let difference = largest_difference(&logits(&folder, &tokens), &logits(&wrong, &tokens));
     assert!(difference > 0.1, "{difference}");

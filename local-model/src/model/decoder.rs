@@ -10,7 +10,7 @@ mod layer;
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
-use skinflint_kernels::{Lead, PackedMatrix, Team};
+use skinflint_kernels::{Lead, PackedMatrix};
 
 use self::layer::{Layer, Reader};
 use super::architecture::{Naming, Part};
@@ -19,7 +19,7 @@ use super::linear::Linear;
 use super::ops::{Norm, add, gated};
 use super::rope::Angles;
 use super::shape::Shape;
-use super::{Chunk, Model, Rows};
+use super::{Chunk, Compute, Model, Rows};
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadFault;
 
@@ -41,14 +41,14 @@ struct StepAngles {
 impl Decoder {
     /// Reads the weights; they stay as they are in the file, in another order.
     pub(crate) fn load(
-        team: &Team,
+        compute: Compute<'_>,
         shape: Shape,
         naming: Naming,
         checkpoint: &mut dyn Checkpoint,
     ) -> std::result::Result<Self, LoadFault> {
         let (vocabulary, width) = (shape.vocabulary, shape.width);
         let mut reader = Reader {
-            team,
+            compute,
             shape: &shape,
             naming,
             checkpoint,
@@ -66,7 +66,7 @@ impl Decoder {
             output_norm: reader.norm(Part::OutputNorm, 0, width)?,
             embedding,
             layers,
-            head: Linear::new(vec![head]),
+            head: Linear::new(compute.precision, vec![head]),
             shape,
         })
     }

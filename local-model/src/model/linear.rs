@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use skinflint_kernels::{Lead, PackedMatrix, add_bias, multiply};
+use skinflint_kernels::{Lead, PackedMatrix, Precision, add_bias, multiply};
 
 use super::ops::contiguous;
 
@@ -11,13 +11,18 @@ use super::ops::contiguous;
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
     parts: Vec<Arc<PackedMatrix>>,
+    precision: Precision,
     bias: Option<Vec<f32>>,
 }
 
 impl Linear {
     /// Without a bias.
-    pub(crate) fn new(parts: Vec<Arc<PackedMatrix>>) -> Self {
-        Self { parts, bias: None }
+    pub(crate) fn new(precision: Precision, parts: Vec<Arc<PackedMatrix>>) -> Self {
+        Self {
+            parts,
+            precision,
+            bias: None,
+        }
     }
 
     /// With a value that is added to each column of the result, if there is one.
@@ -55,7 +60,7 @@ impl CustomOp1 for Product<'_> {
         }
         let width = self.linear.width();
         let mut out = vec![0.0; rows * width];
-        multiply(self.lead, x, &weights, &mut out);
+        multiply(self.lead, self.linear.precision, x, &weights, &mut out);
         if let Some(bias) = &self.linear.bias {
             add_bias(self.lead, &mut out, bias);
         }

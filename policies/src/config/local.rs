@@ -36,12 +36,23 @@ pub struct LocalSettings {
     pub threads: Option<NonZeroUsize>,
     /// Calls of one model that run together; the engine's default if not given.
     pub sequences: Option<NonZeroUsize>,
+    /// To how many bits activations are rounded; the engine's default if not given.
+    pub activations: Option<ActivationBits>,
     /// The most that keys and values of one model's running calls may take; the engine's default if not given.
     pub cache: Option<ByteSize>,
     /// The most that all loaded models may take, caches included.
     pub memory: Option<ByteSize>,
     /// How long a model stays loaded that nobody uses.
     pub idle: Option<Duration>,
+}
+
+/// To how many bits activations are rounded before they are multiplied with quantized weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActivationBits {
+    /// As most engines do.
+    Eight,
+    /// As good as not rounded, for up to twice the time that a prompt takes.
+    Fifteen,
 }
 
 /// A model that generates.
@@ -92,6 +103,7 @@ pub(super) struct Raw {
     pub(super) context: Option<NonZeroU32>,
     pub(super) queue: Option<usize>,
     pub(super) sequences: Option<NonZeroUsize>,
+    pub(super) activation_bits: Option<u8>,
     pub(super) cache: Option<ByteSize>,
     pub(super) memory: Option<ByteSize>,
     pub(super) idle: Option<Span>,
@@ -137,6 +149,12 @@ impl Local {
             Some(ByteSize(0)) => Err(Invalid::new(field, "expected at least 1")),
             size => Ok(size),
         };
+        let activations = match raw.activation_bits {
+            None => None,
+            Some(8) => Some(ActivationBits::Eight),
+            Some(15) => Some(ActivationBits::Fifteen),
+            Some(_) => return Err(Invalid::new("activation_bits", "expected 8 or 15")),
+        };
         let idle = raw.idle.map(|Span(idle)| idle);
         if idle.is_some_and(|idle| idle.is_zero()) {
             return Err(Invalid::new("idle", "expected more than 0s"));
@@ -174,6 +192,7 @@ impl Local {
             embedder,
             threads: raw.threads,
             sequences: raw.sequences,
+            activations,
             cache: positive("cache", raw.cache)?,
             memory: positive("memory", raw.memory)?,
             idle,

@@ -274,6 +274,7 @@ fn local_models_are_told_apart_by_name() {
         r#"
         [local]
         sequences = 4
+        activation_bits = 15
         cache = "64MiB"
         memory = "2GiB"
         idle = "10m"
@@ -299,6 +300,7 @@ fn local_models_are_told_apart_by_name() {
     let names: Vec<_> = settings.names().collect();
     assert_eq!(names, ["gemma-3-270m", "big", "encoder"]);
     assert_eq!(settings.others[0].queue, 3);
+    assert_eq!(settings.activations, Some(crate::ActivationBits::Fifteen));
     assert_eq!(settings.cache, Some(crate::ByteSize::mib(64)));
     assert_eq!(settings.idle, Some(std::time::Duration::from_mins(10)));
     for (asked, named) in [
@@ -335,6 +337,7 @@ fn the_default_embedder_has_no_row_before_it_is_known_to_be_there() {
 fn local_models_are_checked_field_by_field() {
     let local = |lines: &str| refusal(&format!("[local]\n{lines}\n"));
     insta::assert_snapshot!(local("sequences = 0"), @"/skinflint.toml:2: `local.sequences`: invalid value: integer `0`, expected a nonzero usize");
+    insta::assert_snapshot!(local("activation_bits = 16"), @"/skinflint.toml:2: `local.activation_bits`: expected 8 or 15");
     insta::assert_snapshot!(local("cache = '0MiB'"), @"/skinflint.toml:2: `local.cache`: expected at least 1");
     insta::assert_snapshot!(local("memory = 'much'"), @r#"/skinflint.toml:2: `local.memory`: invalid value: string "much", expected a size such as "32MiB" or a number of bytes"#);
     insta::assert_snapshot!(local("memory = 0"), @"/skinflint.toml:2: `local.memory`: expected at least 1");

@@ -13,10 +13,10 @@ use parking_lot::Mutex;
 use skinflint_local_model::{
     DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, DEFAULT_MEMO_BYTES, Embedder, EncodeFault,
     EncoderOptions, Engine, EngineFault, EngineOptions, EngineStats, Event, GenerateRequest,
-    LoadError, Prompt, StoreError, Team, locate, locate_path,
+    LoadError, Precision, Prompt, StoreError, Team, locate, locate_path,
 };
 use skinflint_policies::{
-    ByteSize, DEFAULT_EMBEDDER, LocalEmbedder, LocalModel, LocalSettings, Weights,
+    ActivationBits, ByteSize, DEFAULT_EMBEDDER, LocalEmbedder, LocalModel, LocalSettings, Weights,
 };
 use tokio::runtime::Handle;
 
@@ -97,6 +97,13 @@ impl Files {
             .map_or(DEFAULT_CACHE_LIMIT_BYTES, ByteSize::as_len)
     }
 
+    fn precision(&self) -> Precision {
+        match self.settings.activations {
+            None | Some(ActivationBits::Eight) => Precision::Bits8,
+            Some(ActivationBits::Fifteen) => Precision::Bits15,
+        }
+    }
+
     fn locate(&self, weights: &Weights) -> Result<PathBuf, StoreError> {
         match weights {
             Weights::Named(name) => locate(name, &self.models),
@@ -131,6 +138,7 @@ impl Files {
             Wanted::Generator(model) => {
                 let options = EngineOptions {
                     team: self.team()?,
+                    precision: self.precision(),
                     max_sequences: self.settings.sequences.unwrap_or(DEFAULT_MAX_SEQUENCES),
                     max_queue: model.queue,
                     cache_limit_bytes: self.cache(),

@@ -56,12 +56,29 @@ fn every_format_on_every_machine_follows_the_reference() {
         let x = activations(11 * columns);
         let expected = reference(&matrix, &x);
         let mut of_scalar = vec![0.0; expected.len()];
-        multiply_on(Isa::Scalar, &lead, &x, &[&matrix], &mut of_scalar);
+        multiply_on(
+            Isa::Scalar,
+            &lead,
+            Precision::Bits8,
+            &x,
+            &[&matrix],
+            &mut of_scalar,
+        );
+        let spread_of_expected = spread(&expected);
         for isa in Isa::available() {
             let mut got = vec![0.0; expected.len()];
-            multiply_on(isa, &lead, &x, &[&matrix], &mut got);
+            multiply_on(isa, &lead, Precision::Bits8, &x, &[&matrix], &mut got);
             // Activations are rounded to 8 bits: an error of about 1/300 of each, which add up as noise.
-            let tolerance = spread(&expected) * if matrix.is_quantized() { 0.02 } else { 1e-4 };
+            let tolerance = spread_of_expected * if matrix.is_quantized() { 0.02 } else { 1e-4 };
+            let mut fine = vec![0.0; expected.len()];
+            multiply_on(isa, &lead, Precision::Bits15, &x, &[&matrix], &mut fine);
+            for (fine, expected) in fine.iter().zip(&expected) {
+                let difference = (fine - expected).abs();
+                assert!(
+                    difference < spread_of_expected * 2e-4,
+                    "{format:?} {isa:?} {fine} {expected}"
+                );
+            }
             for ((got, expected), scalar) in got.iter().zip(&expected).zip(&of_scalar) {
                 assert!(
                     (got - expected).abs() < tolerance,
@@ -87,12 +104,14 @@ fn a_row_does_not_depend_on_those_beside_it() {
         let matrix = PackedMatrix::pack(&lead, format, rows, columns, &bytes).unwrap();
         let x = activations(13 * columns);
         for isa in Isa::available() {
-            let mut together = vec![0.0; 13 * rows];
-            multiply_on(isa, &lead, &x, &[&matrix], &mut together);
-            for (x, together) in x.chunks(columns).zip(together.chunks(rows)) {
-                let mut alone = vec![0.0; rows];
-                multiply_on(isa, &lead, x, &[&matrix], &mut alone);
-                assert_eq!(alone, together, "{format:?} {isa:?}");
+            for precision in [Precision::Bits8, Precision::Bits15] {
+                let mut together = vec![0.0; 13 * rows];
+                multiply_on(isa, &lead, precision, &x, &[&matrix], &mut together);
+                for (x, together) in x.chunks(columns).zip(together.chunks(rows)) {
+                    let mut alone = vec![0.0; rows];
+                    multiply_on(isa, &lead, precision, x, &[&matrix], &mut alone);
+                    assert_eq!(alone, together, "{format:?} {isa:?} {precision:?}");
+                }
             }
         }
     }
@@ -114,12 +133,18 @@ fn several_matrices_stand_side_by_side() {
     );
     let x = activations(3 * columns);
     let mut together = vec![0.0; 3 * 57];
-    multiply(&lead, &x, &[&a, &b, &c], &mut together);
+    multiply(&lead, Precision::Bits8, &x, &[&a, &b, &c], &mut together);
     for (row, together) in together.chunks(57).enumerate() {
         let mut from = 0;
         for matrix in [&a, &b, &c] {
             let mut alone = vec![0.0; matrix.rows()];
-            multiply(&lead, &x[row * columns..][..columns], &[matrix], &mut alone);
+            multiply(
+                &lead,
+                Precision::Bits8,
+                &x[row * columns..][..columns],
+                &[matrix],
+                &mut alone,
+            );
             assert_eq!(alone, together[from..from + matrix.rows()]);
             from += matrix.rows();
         }

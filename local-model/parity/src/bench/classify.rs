@@ -28,9 +28,9 @@ pub(super) fn measure(
             .collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let start = Instant::now();
-        let classified = classifier.classify(&texts)?;
+        let answers = classifier.classify(&texts)?;
         let seconds = start.elapsed().as_secs_f64();
-        let tokens: usize = classified.iter().map(|text| text.tokens.len()).sum();
+        let tokens: usize = answers.iter().map(|text| text.tokens.len()).sum();
         // The first round warms up.
         if round > 0 {
             rates.push(f64::from(u32::try_from(tokens).unwrap_or(0)) / seconds);

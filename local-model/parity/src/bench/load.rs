@@ -3,6 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use skinflint_local_model::Precision;
+
 use super::{BenchError, Figure, Goal, Options, SEQUENCES};
 use crate::ours::Ours;
 use crate::statistics::median;
@@ -12,7 +14,7 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Figure>, BenchError> {
     let mut times = Vec::new();
     for _ in 0..options.rounds {
         let start = Instant::now();
-        let ours = Ours::load(&options.model, options.threads, SEQUENCES)?;
+        let ours = Ours::load(&options.model, Precision::Bits8, options.threads, SEQUENCES)?;
         times.push(start.elapsed().as_secs_f64());
         black_box(&ours);
     }

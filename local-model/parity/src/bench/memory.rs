@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use skinflint_local_model::Precision;
+
 use super::text::Words;
 use super::{BenchError, Figure, Goal, Options, SEQUENCES};
 use crate::ours::Ours;
@@ -49,7 +51,7 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Figure>, BenchError> {
 
 /// The other process: loads, answers, and prints what it took when loaded and at most, in megabytes.
 pub fn measure_child(options: &Options) -> Result<(), BenchError> {
-    let ours = Ours::load(&options.model, options.threads, SEQUENCES)?;
+    let ours = Ours::load(&options.model, Precision::Bits8, options.threads, SEQUENCES)?;
     let loaded = megabytes("VmRSS:")?;
     let words = Words::read(Path::new(prompts::FOLDER))?;
     let count = |text: &str| ours.tokenize(text).map(|tokens| tokens.len());

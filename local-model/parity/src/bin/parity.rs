@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use skinflint_local_model::Precision;
 use skinflint_parity::compare::checkpoints::{self, CheckpointError};
-use skinflint_parity::compare::llama_cpp::{self, CompareError, TOGETHER};
+use skinflint_parity::compare::llama_cpp::{self, CompareError, Greedy, TOGETHER};
+use skinflint_parity::compare::rounding;
 use skinflint_parity::llama::Llama;
 use skinflint_parity::ours::Ours;
 use skinflint_parity::prompts::{self, PromptError};
@@ -27,22 +29,28 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Reference {
     /// With llama.cpp, on a GGUF file.
-    Llama {
-        /// The file that both load.
-        #[arg(long)]
-        model: PathBuf,
-        /// What the names of the figures begin with.
-        #[arg(long, default_value = "parity")]
-        prefix: String,
-        /// The folder with the prompts.
-        #[arg(long, default_value = prompts::FOLDER)]
-        prompts: PathBuf,
-    },
+    Llama(Files),
     /// With transformers, on the checkpoints that `make_checkpoints.py` has made.
     Transformers {
         /// The folder with a folder for each.
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+struct Files {
+    /// The file that both load.
+    #[arg(long)]
+    model: PathBuf,
+    /// The same with all weights in single precision, as `transformers/dequantize.py` writes it.
+    #[arg(long)]
+    unrounded: Option<PathBuf>,
+    /// What the names of the figures begin with.
+    #[arg(long, default_value = "parity")]
+    prefix: String,
+    /// The folder with the prompts.
+    #[arg(long, default_value = prompts::FOLDER)]
+    prompts: PathBuf,
 }
 
 #[derive(Debug, Error)]
@@ -59,11 +67,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut report = Report::default();
     let result = match &arguments.reference {
-        Reference::Llama {
-            model,
-            prefix,
-            prompts,
-        } => with_llama(model, prompts, prefix, arguments.threads, &mut report),
+        Reference::Llama(files) => with_llama(files, arguments.threads, &mut report),
         Reference::Transformers { folder } => {
             checkpoints::compare(folder, arguments.threads, &mut report).map_err(Fault::from)
         }
@@ -79,17 +83,38 @@ fn main() -> ExitCode {
     }
 }
 
-fn with_llama(
-    model: &Path,
-    prompts: &Path,
-    prefix: &str,
-    threads: NonZeroUsize,
-    report: &mut Report,
-) -> Result<(), Fault> {
+/// As it is served, and, with the same weights in single precision at hand, as exactly as it can be.
+fn with_llama(files: &Files, threads: NonZeroUsize, report: &mut Report) -> Result<(), Fault> {
+    let Files {
+        model,
+        unrounded,
+        prefix,
+        prompts,
+    } = files;
     let prompts = prompts::read(prompts)?;
     let together = NonZeroUsize::new(TOGETHER).unwrap_or(NonZeroUsize::MIN);
-    let ours = Ours::load(model, threads, together).map_err(CompareError::from)?;
+    let load =
+        |precision| Ours::load(model, precision, threads, together).map_err(CompareError::from);
+    let ours = load(Precision::Bits8)?;
     let llama = Llama::load(model, threads.get()).map_err(CompareError::from)?;
-    llama_cpp::compare(&ours, &llama, &prompts, prefix, report)?;
+    let Some(unrounded) = unrounded else {
+        llama_cpp::compare(&ours, &llama, &prompts, (prefix, Greedy::Alike), report)?;
+        return Ok(());
+    };
+    llama_cpp::compare(&ours, &llama, &prompts, (prefix, Greedy::Told), report)?;
+    let unrounded = llama
+        .load_another(unrounded, threads.get())
+        .map_err(CompareError::from)?;
+    rounding::compare(&ours, &llama, &unrounded, &prompts, prefix, report)?;
+    drop((ours, llama));
+    let exact = load(Precision::Bits15)?;
+    let prefix = format!("{prefix}_unrounded");
+    llama_cpp::compare(
+        &exact,
+        &unrounded,
+        &prompts,
+        (&prefix, Greedy::Alike),
+        report,
+    )?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
+use skinflint_local_model::Precision;
 
 pub use error::CheckpointError;
 
@@ -122,7 +123,7 @@ fn compare_one(
     match reference.description.kind {
         Kind::Decoder => compare_decoder(
             name,
-            &Ours::load(path, threads, NonZeroUsize::MIN)?,
+            &Ours::load(path, Precision::Bits8, threads, NonZeroUsize::MIN)?,
             &reference,
             report,
         ),

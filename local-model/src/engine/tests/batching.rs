@@ -160,6 +160,7 @@ async fn a_real_forward_pass_gives_batched_calls_the_same_answers() {
     let file = Fixture::new(GgmlDType::F32).write();
     let options = EngineOptions {
         team: team(),
+        precision: Precision::Bits8,
         max_sequences: DEFAULT_MAX_SEQUENCES,
         max_queue: 100,
         cache_limit_bytes: DEFAULT_CACHE_LIMIT_BYTES,

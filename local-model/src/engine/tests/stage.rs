@@ -241,6 +241,7 @@ impl Play<'_> {
         let took = Duration::from_millis(700);
         let options = EngineOptions {
             team: team(),
+            precision: Precision::Bits8,
             max_sequences: NonZeroUsize::new(self.max_sequences).unwrap(),
             max_queue: self.max_queue,
             cache_limit_bytes: self.cache_limit_bytes,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use skinflint_kernels::{PackedMatrix, Team};
+use skinflint_kernels::PackedMatrix;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::LoadFault;
+use crate::model::Compute;
 use crate::model::architecture::{Naming, Part};
 use crate::model::linear::Linear;
 use crate::model::ops::Norm;
@@ -29,7 +30,7 @@ pub(super) struct Layer {
 
 /// Reads tensors by what they are for.
 pub(super) struct Reader<'a> {
-    pub(super) team: &'a Team,
+    pub(super) compute: Compute<'a>,
     pub(super) shape: &'a Shape,
     pub(super) naming: Naming,
     pub(super) checkpoint: &'a mut dyn Checkpoint,
@@ -53,7 +54,13 @@ impl Reader<'_> {
         columns: usize,
     ) -> Result<PackedMatrix, LoadFault> {
         let name = self.name(part, layer);
-        checkpoint::matrix(self.checkpoint, &self.team.lead(), &name, rows, columns)
+        checkpoint::matrix(
+            self.checkpoint,
+            &self.compute.team.lead(),
+            &name,
+            rows,
+            columns,
+        )
     }
 
     fn vector(&mut self, part: Part, layer: usize, size: usize) -> Result<Vec<f32>, LoadFault> {
@@ -121,7 +128,7 @@ impl Reader<'_> {
             let filled = |(bias, rows): (Option<Vec<f32>>, usize)| bias.unwrap_or(vec![0.0; rows]);
             biases.into_iter().flat_map(filled).collect()
         });
-        Ok(Linear::new(matrices).with_bias(bias))
+        Ok(Linear::new(self.compute.precision, matrices).with_bias(bias))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use skinflint_kernels::Team;
+use skinflint_kernels::{Precision, Team};
 
 use super::*;
 use crate::fixture::{
@@ -17,7 +17,11 @@ fn load(gguf: &mut GgufFile) -> std::result::Result<Decoder, LoadFault> {
     let vocabulary = Tokenizer::load(gguf)?.size();
     let architecture = Architecture::of_gguf(gguf.string("general.architecture")?)?;
     let shape = Shape::of_gguf(architecture, gguf, vocabulary)?;
-    Decoder::load(&team(), shape, Naming::Gguf, gguf)
+    let compute = Compute {
+        team: &team(),
+        precision: Precision::Bits8,
+    };
+    Decoder::load(compute, shape, Naming::Gguf, gguf)
 }
 
 fn model(fixture: &Fixture) -> Decoder {

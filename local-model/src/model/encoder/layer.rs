@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Result as TensorResult, Tensor};
-use skinflint_kernels::{Activation, Lead, PackedMatrix, Team};
+use skinflint_kernels::{Activation, Lead, PackedMatrix, Precision, Team};
 
 use super::{EncoderShape, Family};
 use crate::checkpoint::{self, Checkpoint};
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
                 bias.extend(values);
             }
         }
-        let linear = Linear::new(matrices);
+        let linear = Linear::new(Precision::Bits8, matrices);
         if !bias.is_empty() && bias.len() != linear.width() {
             let names: Vec<_> = parts.iter().map(|(name, _)| name.as_str()).collect();
             return Err(LoadFault::Shape {
