@@ -175,7 +175,11 @@ async fn real_weights_score_as_their_logits_say() {
         .logprobs;
 
     let team = super::team();
-    let model = load(&team, file.path()).unwrap().model;
+    let compute = Compute {
+        team: &team,
+        precision: Precision::Bits8,
+    };
+    let model = load(compute, file.path()).unwrap().model;
     let lead = team.lead();
     let mut cache = model.cache();
     let chunk = Chunk {
