@@ -16,6 +16,7 @@ use std::thread;
 
 use llguidance::api::{ParserLimits, TopLevelGrammar};
 use llguidance::{Matcher, ParserFactory};
+use skinflint_kernels::lower_priority;
 use toktrie::SimpleVob;
 
 use crate::error::{StructureError, StructureFault};
@@ -102,7 +103,10 @@ impl StructureFactory {
             let compiling = thread::Builder::new()
                 .name("grammar".to_owned())
                 .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, || compile(&form, vocabulary))
+                .spawn_scoped(scope, || {
+                    lower_priority();
+                    compile(&form, vocabulary)
+                })
                 .map_err(|error| error.to_string())?;
             compiling
                 .join()

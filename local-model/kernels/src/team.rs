@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 use std::{hint, io};
 
 use parking_lot::{FairMutex, FairMutexGuard, Mutex};
@@ -148,7 +149,10 @@ impl Lead<'_> {
     pub fn run<F: Fn(usize) + Sync>(&self, tasks: usize, work: F) {
         let shared = &*self.team.shared;
         if tasks <= 1 || self.team.helpers.is_empty() {
-            (0..tasks).for_each(work);
+            for task in 0..tasks {
+                work(task);
+                breathe();
+            }
             return;
         }
         // SAFETY: the last job is closed and no helper is active, so nobody reads. The closure
@@ -195,15 +199,19 @@ impl Lead<'_> {
     }
 
     /// As [`Lead::run`], with the numbers below `items` in runs of neighbours: several for each
-    /// thread, so that one that is held up does not hold the others up.
+    /// thread, so that one that is held up does not hold the others up, and none so long that a
+    /// thread of higher priority notices it.
     pub fn run_in_runs(&self, items: usize, work: impl Fn(std::ops::Range<usize>) + Sync) {
         const RUNS_PER_THREAD: usize = 8;
+        /// Of panels of some hundred columns and a tile of rows: about a tenth of a millisecond.
+        const LONGEST_RUN: usize = 64;
         let threads = self.threads();
-        let runs = if threads == 1 {
+        let few = if threads == 1 {
             1
         } else {
-            items.min(threads * RUNS_PER_THREAD)
+            threads * RUNS_PER_THREAD
         };
+        let runs = few.max(items.div_ceil(LONGEST_RUN)).min(items);
         self.run(runs, |run| {
             work(run * items / runs..(run + 1) * items / runs);
         });
@@ -234,6 +242,7 @@ impl Shared {
                 return;
             }
             work(task);
+            breathe();
         }
     }
 
@@ -295,21 +304,67 @@ impl Shared {
     }
 }
 
-/// Lets every thread of ordinary priority go before the calling one: what computes for seconds must
-/// not delay what answers in microseconds. Does nothing where the system knows no priority of a
-/// single thread.
+thread_local! {
+    /// When the thread last entered the kernel on its own account.
+    static LAST_BREATH: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Enters the kernel if the thread has not done so for some time. A Linux that preempts lazily lets a
+/// thread that only computes go on until the next tick, four milliseconds away, though one of
+/// ordinary priority waits for its core; on the way back from the kernel that one is let go first.
+fn breathe() {
+    /// A yield takes less than a microsecond where nobody waits.
+    const PERIOD: Duration = Duration::from_micros(100);
+    LAST_BREATH.with(|last| {
+        let now = Instant::now();
+        if last
+            .get()
+            .is_none_or(|last| now.duration_since(last) > PERIOD)
+        {
+            thread::yield_now();
+            last.set(Some(now));
+        }
+    });
+}
+
+/// Lets every thread of ordinary priority go before the calling one, at once: what computes for
+/// seconds must not delay what answers in microseconds. A thread of the lowest `nice` value would do
+/// less, since it keeps its core until its slice of some milliseconds is over. Does nothing where the
+/// system knows no such class of threads.
 pub fn lower_priority() {
-    /// The lowest priority that still gets a share of a busy machine.
     #[cfg(target_os = "linux")]
-    const NICE: i32 = 19;
-    #[cfg(target_os = "linux")]
-    // Lowering is always allowed; if it fails all the same, the thread works as before.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    // SAFETY: the call reads `parameters`, which outlives it, and changes how the calling thread is
+    // scheduled alone. By its number, since musl's function of this name refuses.
+    unsafe {
+        let parameters = libc::sched_param { sched_priority: 0 };
+        // Lowering is always allowed; if it fails all the same, the thread works as before.
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            0,
+            libc::SCHED_IDLE,
+            &raw const parameters,
+        );
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_of_the_lowest_priority_is_idle_to_the_system() {
+        std::thread::spawn(|| {
+            // SAFETY: it reads nothing of ours.
+            let class = || unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
+            let ordinary = class();
+            lower_priority();
+            assert_ne!(ordinary, i64::from(libc::SCHED_IDLE));
+            assert_eq!(class(), i64::from(libc::SCHED_IDLE));
+        })
+        .join()
+        .unwrap();
+    }
 
     fn team(threads: usize) -> Team {
         Team::new(NonZeroUsize::new(threads).unwrap()).unwrap()
