@@ -1,0 +1,2 @@
+//! Blocks in, smaller blocks out.
+#![doc = include_str!("../README.md")]
