@@ -30,7 +30,7 @@ pub use prices::{PriceSource, PriceTable, Prices, UnknownPrice, provider_of_host
 pub use secret::{Environment, ProcessEnvironment};
 pub use share::{NotAShare, Share};
 pub use tenant::{
-    AllowedModels, Budget, BudgetScope, ClientCredentials, KeyRecord, OnExceed, PolicyFile,
+    AllowedModels, Budget, BudgetScope, ClientCredentials, CompressMode, KeyRecord, OnExceed, PolicyFile,
     RateLimit, Tenant, TenantId, Window,
 };
 pub use tenants::{Identity, Tenants, UnknownKey};

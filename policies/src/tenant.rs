@@ -1,6 +1,7 @@
 //! One tenant and its file.
 
 mod budget;
+mod compress;
 mod id;
 mod rate_limit;
 mod scope;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 pub use self::{
     budget::{Budget, OnExceed},
+    compress::CompressMode,
     id::TenantId,
     rate_limit::RateLimit,
     scope::BudgetScope,
@@ -42,6 +44,8 @@ pub struct Tenant {
     pub key_rate_limit: Option<RateLimit>,
     /// The part of its tasks that runs unoptimised, to compare with; at most half.
     pub holdout: Share,
+    /// What may be done to its requests to make them smaller.
+    pub compress: CompressMode,
     /// What it may spend.
     pub budgets: Vec<Budget>,
 }
@@ -96,6 +100,8 @@ struct RawFile {
     tenant: RawTenant,
     #[serde(default)]
     budget: Vec<budget::Raw>,
+    #[serde(default)]
+    compress: compress::Raw,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,6 +143,7 @@ impl Tenant {
             rate_limit: None,
             key_rate_limit: None,
             holdout: Share::NONE,
+            compress: CompressMode::default(),
             budgets: Vec::new(),
         }
     }
@@ -149,7 +156,11 @@ impl Tenant {
         }
     }
 
-    fn validate(raw: RawTenant, budgets: Vec<Budget>) -> Result<Self, Invalid> {
+    fn validate(
+        raw: RawTenant,
+        compress: CompressMode,
+        budgets: Vec<Budget>,
+    ) -> Result<Self, Invalid> {
         let id = TenantId::parse(&raw.id).ok_or_else(|| {
             Invalid::new(
                 "id",
@@ -173,6 +184,7 @@ impl Tenant {
             rate_limit: limit("rate_limit", raw.rate_limit)?,
             key_rate_limit: limit("key_rate_limit", raw.key_rate_limit)?,
             holdout: raw.holdout,
+            compress,
             budgets,
         })
     }
@@ -226,7 +238,7 @@ impl PolicyFile {
         let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
         let keyless = raw.tenant.keyless;
         let budgets = budget::validate(raw.budget, &ids)?;
-        let tenant = Tenant::validate(raw.tenant, budgets).map_err(under)?;
+        let tenant = Tenant::validate(raw.tenant, raw.compress.mode, budgets).map_err(under)?;
         Ok(Self {
             path: path.to_owned(),
             tenant: Arc::new(tenant),

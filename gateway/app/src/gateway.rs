@@ -5,6 +5,7 @@ use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use skinflint_decisions::{DecisionFile, DecisionFileError, DecisionStore};
 use skinflint_policies::{Config, FieldFault, Local, ModelTable, Timeouts, Upstream};
 use skinflint_upstream::{BuildError, InFlight, Provider};
 use tower::{Service, ServiceExt};
@@ -13,6 +14,7 @@ use crate::{
     accounting::{Accounting, Foundations, OpenError},
     admin::Admin,
     body::Body,
+    compression::Compression,
     drain::Drain,
     health::Health,
     layers::route::RouteMap,
@@ -39,6 +41,7 @@ pub struct Gateway {
     admin_drain: Drain,
     local: LocalModels,
     accounting: Accounting,
+    decisions: DecisionStore,
     deadline: Duration,
 }
 
@@ -71,11 +74,18 @@ pub enum StartError {
     /// The ledger or the budgets' counters cannot be opened.
     #[error(transparent)]
     Accounting(#[from] OpenError),
+    /// What was decided about blocks of conversations cannot be read.
+    #[error(transparent)]
+    Decisions(#[from] DecisionFileError),
     /// A provider's client cannot be made.
     #[error(transparent)]
     Upstream(#[from] BuildError),
 }
 
+/// In the folder of data.
+const DECISIONS: &str = "decisions.db";
+/// Some weeks of one agent, or an hour of a hundred; it has to outlive what providers keep.
+const DECISION_BYTES: u64 = 64 << 20;
 /// After the deadline: time for error events to reach their clients.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -140,6 +150,7 @@ impl Gateway {
         })
         .await?;
         drain.spawn(accounting.clone().upkeep());
+        let decisions = decisions(&folders, &admin_drain).await?;
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
         let rungs = Rungs::new(
             LocalRung::new(local.clone(), relay.clone()),
@@ -153,6 +164,7 @@ impl Gateway {
             timeouts,
             policies,
             accounting: accounting.clone(),
+            compression: Compression::new(decisions.clone()),
             map,
             metrics,
             log,
@@ -167,6 +179,7 @@ impl Gateway {
             admin_drain,
             local,
             accounting,
+            decisions,
             deadline: timeouts.drain,
         })
     }
@@ -184,6 +197,7 @@ impl Gateway {
         let calls = async {
             self.calls.run(self.service).await;
             let finished = self.drain.finished(self.deadline, GRACE).await;
+            self.decisions.close().await;
             self.admin_drain.start();
             finished
         };
@@ -200,6 +214,14 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// What was decided about blocks of conversations before, and a task that writes down what is decided from now on.
+async fn decisions(folders: &Folders, tasks: &Drain) -> Result<DecisionStore, StartError> {
+    let (store, file) =
+        DecisionFile::open(&folders.data.join(DECISIONS), DECISION_BYTES).await?;
+    tasks.spawn(file.write());
+    Ok(store)
 }
 
 /// The table of models, with the default embedder if it has been pulled.

@@ -9,6 +9,7 @@ mod attribution;
 mod body;
 mod call;
 mod clock;
+mod compression;
 mod drain;
 mod error;
 mod failpoint;

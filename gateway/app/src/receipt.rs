@@ -107,6 +107,17 @@ pub(crate) enum Decision {
         /// In tokens.
         tokens: u64,
     },
+    /// Results of tools were made smaller, now or in an earlier turn.
+    Compressed {
+        /// How many.
+        blocks: u64,
+        /// What they had.
+        tokens_before: u64,
+        /// What they have.
+        tokens_after: u64,
+        /// How.
+        stages: Vec<String>,
+    },
     /// A budget had no room, and the local model answers instead.
     Downgraded {
         /// The budget.

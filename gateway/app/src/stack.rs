@@ -13,6 +13,7 @@ use crate::{
     accounting::Accounting,
     body::{Body, BoxError},
     call::Asked,
+    compression::Compression,
     error::CallError,
     layers::{
         admission::AdmissionLayer,
@@ -20,6 +21,7 @@ use crate::{
         authenticate::AuthenticateLayer,
         budget::BudgetLayer,
         catch_panic::CatchPanicLayer,
+        compress::CompressLayer,
         rate_limit::RateLimitLayer,
         read::ReadLayer,
         rescue::RescueLayer,
@@ -51,6 +53,8 @@ pub(crate) struct Parts {
     pub accounting: Accounting,
     /// Which model goes where.
     pub map: Arc<RouteMap>,
+    /// What makes requests smaller.
+    pub compression: Compression,
     /// Where calls are counted.
     pub metrics: Metrics,
     /// Where their lines go.
@@ -73,6 +77,8 @@ where
             .layer(AttributeLayer)
             // Before budgets: it is the one who answers whose price counts.
             .layer(RouteLayer::new(parts.map.clone()))
+            // Before budgets: what is reserved and paid is the request as it is sent.
+            .layer(CompressLayer::new(parts.compression))
             // Innermost: nothing below it can be reached without a reservation.
             .layer(BudgetLayer::new(parts.accounting.clone(), parts.map))
             .service(parts.rungs),

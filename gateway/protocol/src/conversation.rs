@@ -13,6 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::json::{Document, JsonLimits};
 use crate::request::{Node, RequestView, Sampling, ViewError};
 
+pub use calls::ToolResults;
 pub(crate) use calls::as_object;
 pub(crate) use turns::literal;
 

@@ -44,6 +44,28 @@ pub enum EditError {
     },
 }
 
+/// How an [`EditList`] moves what it leaves in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shift {
+    /// Ends of edits, in order; bytes removed and added up to there.
+    steps: Vec<(usize, usize, usize)>,
+}
+
+impl Shift {
+    /// Where a range of the original body is now. A range that was replaced is now its replacement;
+    /// of one that an edit cuts in two, nothing can be said.
+    pub fn of(&self, span: &Span) -> Span {
+        let at = |offset: usize| {
+            let before = self.steps.partition_point(|&(end, _, _)| end <= offset);
+            match before.checked_sub(1).and_then(|last| self.steps.get(last)) {
+                Some(&(_, removed, added)) => (offset + added).saturating_sub(removed),
+                None => offset,
+            }
+        };
+        at(span.start)..at(span.end)
+    }
+}
+
 impl EditList {
     /// A list without edits.
     pub fn new() -> Self {
@@ -94,6 +116,21 @@ impl EditList {
         let end = object.end - 1;
         self.replace(end..end, format!("{comma}{}:{json}", literal(key)));
         Ok(())
+    }
+
+    /// Where bytes of the body are after the edits.
+    pub fn shift(&self) -> Shift {
+        let mut edits: Vec<&Edit> = self.edits.iter().collect();
+        edits.sort_by_key(|edit| (edit.span.end, edit.span.start));
+        let (mut removed, mut added) = (0, 0);
+        let steps = edits.into_iter().map(|edit| {
+            removed += edit.span.len();
+            added += edit.replacement.len();
+            (edit.span.end, removed, added)
+        });
+        Shift {
+            steps: steps.collect(),
+        }
     }
 
     /// The body with the edits made. Without edits it is the same buffer, not a copy.

@@ -19,9 +19,9 @@ mod usage;
 pub use amendment::{LimitSpelling, ask_for_usage, clamp_output};
 pub use conversation::{
     AnswerFormat, CallChoice, Conversation, ConversationError, Function, Penalties, Speaker,
-    ToolCall, Turn, Unsupported,
+    ToolCall, ToolResults, Turn, Unsupported,
 };
-pub use edit::{EditError, EditList};
+pub use edit::{EditError, EditList, Shift};
 pub use embedding::{EmbeddingEncoding, EmbeddingRequest};
 pub use emit::{
     Answer, Embeddings, Emitter, Meta, ModelEntry, NotGenerated, Stop, TokenLogprob,

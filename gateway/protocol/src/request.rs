@@ -10,6 +10,7 @@ mod node;
 mod responses;
 mod terms;
 
+use crate::edit::Shift;
 use crate::endpoint::Endpoint;
 use crate::json::{Document, JsonLimits, Span};
 
@@ -171,6 +172,26 @@ impl RequestView {
         }?;
         terms::read(&mut view, &root)?;
         Ok(view)
+    }
+
+    /// The view of the body after edits of texts within its blocks.
+    #[must_use]
+    pub fn shifted(&self, shift: &Shift) -> Self {
+        let mut view = self.clone();
+        let spans = [&mut view.body, &mut view.model.span]
+            .into_iter()
+            .chain(&mut view.stream_options)
+            .chain(view.max_output_tokens.as_mut().map(|limit| &mut limit.span))
+            .chain(view.tools.iter_mut().map(|tool| &mut tool.span))
+            .chain(view.blocks.iter_mut().flat_map(|block| {
+                let Block { span, text, .. } = block;
+                std::iter::once(span).chain(text)
+            }))
+            .chain(view.blanks.iter_mut().map(|(_, span)| span));
+        for span in spans {
+            *span = shift.of(span);
+        }
+        view
     }
 
     /// Where an optional member stands that says nothing.

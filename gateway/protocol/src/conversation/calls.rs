@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{CHECKED, ToolCall, is_messages};
 use crate::endpoint::Endpoint;
 use crate::json::{Document, Value, encode};
-use crate::request::{Block, Source};
+use crate::request::{Block, RequestView, Source};
 
 /// A call, by what the providers name its parts; none without a name.
 pub(super) fn of(call: Value<'_>) -> Option<ToolCall> {
@@ -68,18 +68,34 @@ pub(crate) fn as_object(arguments: &str) -> String {
 /// Where a result stands: its message, and its part where one message has the results of several calls.
 pub(super) type Place = (Source, usize, Option<usize>);
 
-/// The names of the tools whose results a request has.
+/// The calls whose results a request has.
 #[derive(Debug)]
-pub(super) struct Results {
+pub struct ToolResults {
     endpoint: Endpoint,
-    names: HashMap<Place, String>,
+    calls: HashMap<Place, ToolCall>,
 }
 
-impl Results {
-    /// Finds the call of each result by its id. What is not as it should be has no name.
+impl ToolResults {
+    /// Finds the call of each result in the body that the view was read from.
+    pub fn of_view(view: &RequestView, body: &[u8]) -> Self {
+        match Document::parse(body, CHECKED) {
+            Ok(document) => Self::read(view.endpoint, document.root()),
+            Err(_) => Self {
+                endpoint: view.endpoint,
+                calls: HashMap::new(),
+            },
+        }
+    }
+
+    /// The call whose result, or part of a result, the block is; none where the request does not have it.
+    pub fn call(&self, block: &Block) -> Option<&ToolCall> {
+        self.calls.get(&self.place(block))
+    }
+
+    /// Finds the call of each result by its id. What is not as it should be has none.
     pub(super) fn read(endpoint: Endpoint, root: Value<'_>) -> Self {
         let mut calls = Calls::default();
-        let mut names = HashMap::new();
+        let mut found = HashMap::new();
         let source = match endpoint {
             Endpoint::Responses => Source::Input,
             _ => Source::Messages,
@@ -88,34 +104,40 @@ impl Results {
             match endpoint {
                 Endpoint::ChatCompletions => {
                     list(value, "tool_calls").for_each(|call| calls.note(call, "id"));
-                    let found = match text(value, "tool_call_id") {
-                        Some(id) => calls.names.get(id.as_ref()).cloned(),
+                    let call = match text(value, "tool_call_id") {
+                        Some(id) => calls.by_id.get(id.as_ref()).copied().and_then(of),
                         // What was there before tool calls: the result itself says whose it is.
                         None if text(value, "role").as_deref() == Some("function") => {
-                            text(value, "name").map(Cow::into_owned)
+                            text(value, "name").map(|name| ToolCall {
+                                name: name.into_owned(),
+                                arguments: as_object(""),
+                            })
                         }
                         None => None,
                     };
-                    names.extend(found.map(|name| ((source, message, None), name)));
+                    found.extend(call.map(|call| ((source, message, None), call)));
                 }
                 Endpoint::Responses => match text(value, "type") {
                     Some(kind) if kind.ends_with("_output") => {
-                        let found = calls.name(value, "call_id");
-                        names.extend(found.map(|name| ((source, message, None), name)));
+                        let call = calls.answered(value, "call_id");
+                        found.extend(call.map(|call| ((source, message, None), call)));
                     }
                     _ => calls.note(value, "call_id"),
                 },
                 Endpoint::Messages | Endpoint::CountTokens => {
                     for (part, value) in list(value, "content").enumerate() {
-                        let found = calls.name(value, "tool_use_id");
-                        names.extend(found.map(|name| ((source, message, Some(part)), name)));
+                        let call = calls.answered(value, "tool_use_id");
+                        found.extend(call.map(|call| ((source, message, Some(part)), call)));
                         calls.note(value, "id");
                     }
                 }
                 Endpoint::Embeddings => {}
             }
         }
-        Self { endpoint, names }
+        Self {
+            endpoint,
+            calls: found,
+        }
     }
 
     /// Where the result stands of which a block is a part.
@@ -126,25 +148,25 @@ impl Results {
 
     /// The tool that gave the result at a place.
     pub(super) fn tool(&self, place: &Place) -> Option<&String> {
-        self.names.get(place)
+        self.calls.get(place).map(|call| &call.name)
     }
 }
 
-/// The names of the tools that were called, by the ids of the calls.
+/// Calls by their ids.
 #[derive(Debug, Default)]
 struct Calls<'d> {
-    names: HashMap<Cow<'d, str>, String>,
+    by_id: HashMap<Cow<'d, str>, Value<'d>>,
 }
 
 impl<'d> Calls<'d> {
     fn note(&mut self, call: Value<'d>, id: &str) {
-        if let (Some(id), Some(name)) = (text(call, id), name(called(call))) {
-            self.names.insert(id, name);
+        if let Some(id) = text(call, id) {
+            self.by_id.insert(id, call);
         }
     }
 
-    fn name(&self, result: Value<'_>, id: &str) -> Option<String> {
-        self.names.get(text(result, id)?.as_ref()).cloned()
+    fn answered(&self, result: Value<'_>, id: &str) -> Option<ToolCall> {
+        of(*self.by_id.get(text(result, id)?.as_ref())?)
     }
 }
 

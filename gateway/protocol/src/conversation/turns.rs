@@ -1,6 +1,6 @@
 //! What has been said, as turns.
 
-use super::calls::{self, Place, Results};
+use super::calls::{self, Place, ToolResults};
 use super::{CHECKED, ConversationError, Speaker, ToolCall, Turn, Unsupported};
 use crate::json::{Document, Span, Value};
 use crate::request::{Block, BlockKind, RequestView, Role};
@@ -19,7 +19,7 @@ pub(super) fn read(
     root: Value<'_>,
     body: &[u8],
 ) -> Result<Vec<Turn>, ConversationError> {
-    let results = Results::read(view.endpoint, root);
+    let results = ToolResults::read(view.endpoint, root);
     let mut turns: Vec<Turn> = Vec::new();
     let mut last_result: Option<Place> = None;
     for block in &view.blocks {

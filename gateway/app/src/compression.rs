@@ -1,0 +1,225 @@
+//! New tool results leave smaller than they came; what has been sent once stays as it was sent. See [`Compression`].
+
+mod conversation;
+
+use std::{sync::Arc, time::Duration};
+
+use skinflint_compressor::{Origin, compress_safely};
+use skinflint_decisions::{Decision, DecisionStore, Rewrite};
+use skinflint_policies::CompressMode;
+use skinflint_protocol::{EditList, Endpoint, ToolResults};
+use skinflint_tokens::{Counter, Encoding};
+use tokio::{task::spawn_blocking, time::timeout};
+
+use self::conversation::{Candidate, Conversation};
+use crate::{call::ModelCall, receipt};
+
+/// Compresses what calls bring, once; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Compression {
+    store: DecisionStore,
+    counter: Counter,
+}
+
+/// A block that is decided about for the first time.
+#[derive(Debug)]
+struct Job {
+    candidate: Candidate,
+    text: String,
+    origin: Origin,
+}
+
+/// What was done to a request.
+#[derive(Debug, Default)]
+struct Done {
+    edits: EditList,
+    blocks: u64,
+    tokens_before: u64,
+    tokens_after: u64,
+    stages: Vec<String>,
+}
+
+/// Longer than this the client does not wait for a smaller request. At some 5 MB/s, most of which is counting
+/// tokens, a new block of 2 MB is done in that time.
+const ALLOWANCE: Duration = Duration::from_millis(500);
+/// Texts too short to gain anything by.
+const SHORTEST: usize = 64;
+/// Changes whenever the same text would be made into something else; recorded with each decision.
+const VERSION: u32 = 1;
+
+// === impl Compression ===
+
+impl Compression {
+    /// Remembers its decisions there.
+    pub(crate) fn new(store: DecisionStore) -> Self {
+        Self {
+            store,
+            // Texts are counted by themselves, and not remembered.
+            counter: Counter::new(0),
+        }
+    }
+
+    /// The call with new tool results made smaller, and earlier ones as they were sent. Whatever goes wrong, the call
+    /// goes on as it came.
+    pub(crate) async fn apply(&self, mode: CompressMode, call: ModelCall) -> ModelCall {
+        if mode == CompressMode::Off || !has_conversation(call.endpoint) {
+            return call;
+        }
+        let tenant = &call.call.caller.tenant.id;
+        let conversation = Conversation::read(tenant.as_str(), &call.view, &call.call.body);
+        let mut decided = Vec::with_capacity(conversation.results.len());
+        let mut new = Vec::new();
+        for candidate in conversation.results {
+            match self.store.find(&candidate.key) {
+                Some(decision) => decided.push((candidate, decision)),
+                // What is not known and not new was sent as it came.
+                None if candidate.is_new && call.endpoint != Endpoint::CountTokens => {
+                    new.push(candidate);
+                }
+                None => {}
+            }
+        }
+        if !new.is_empty() {
+            decided.extend(self.decide(&call, new).await);
+        }
+        let done = Done::of(&decided);
+        done.put_into(call)
+    }
+
+    /// Decides about new blocks, for good.
+    async fn decide(&self, call: &ModelCall, new: Vec<Candidate>) -> Vec<(Candidate, Decision)> {
+        let jobs = jobs(call, &new);
+        let counter = self.counter.clone();
+        let encoding = encoding(&call.view.model.value);
+        let work = spawn_blocking(move || {
+            let tokens = |text: &str| {
+                let count = counter.text(&encoding, text);
+                usize::try_from(count.tokens).unwrap_or(usize::MAX)
+            };
+            jobs.into_iter()
+                .filter_map(|job| Some((job.candidate.key, rewrite(&job, &tokens)?)))
+                .collect::<Vec<_>>()
+        });
+        // Too late, or fallen over: the blocks are sent as they came, now and in every later turn.
+        let rewrites = match call.call.receipt.waiting(timeout(ALLOWANCE, work)).await {
+            Ok(Ok(rewrites)) => rewrites,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "compressing panicked; the call goes on as it came");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        };
+        let mut rewrites: std::collections::HashMap<_, _> = rewrites.into_iter().collect();
+        new.into_iter()
+            .map(|candidate| {
+                let decision = rewrites
+                    .remove(&candidate.key)
+                    .map_or(Decision::Keep, |rewrite| Decision::Replace(Arc::new(rewrite)));
+                let settled = self.store.settle(candidate.key, decision);
+                (candidate, settled)
+            })
+            .collect()
+    }
+}
+
+/// Whether the endpoint takes results of tools.
+fn has_conversation(endpoint: Endpoint) -> bool {
+    match endpoint {
+        Endpoint::ChatCompletions
+        | Endpoint::Responses
+        | Endpoint::Messages
+        | Endpoint::CountTokens => true,
+        Endpoint::Embeddings => false,
+    }
+}
+
+/// How the tokens are counted by which texts are compared: exactly where the vocabulary is known, else by OpenAI's.
+fn encoding(model: &str) -> Encoding {
+    match Encoding::of(None, model) {
+        Encoding::Cl100k => Encoding::Cl100k,
+        _ => Encoding::O200k,
+    }
+}
+
+/// The new blocks that may be rewritten, with their texts.
+fn jobs(call: &ModelCall, new: &[Candidate]) -> Vec<Job> {
+    let body = &call.call.body[..];
+    let results = ToolResults::of_view(&call.view, body);
+    new.iter()
+        .filter(|candidate| candidate.literal.len() >= SHORTEST)
+        .filter_map(|candidate| {
+            let block = call.view.blocks.get(candidate.block)?;
+            let origin = results.call(block).map_or(Origin::Other, |call| {
+                Origin::of_call(&call.name, &call.arguments)
+            });
+            // A lone surrogate is no text.
+            let text = serde_json::from_slice(body.get(candidate.literal.clone())?).ok()?;
+            Some(Job {
+                candidate: candidate.clone(),
+                text,
+                origin,
+            })
+        })
+        .collect()
+}
+
+fn rewrite(job: &Job, tokens: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
+    let made = compress_safely(&job.text, job.origin, tokens)?;
+    Some(Rewrite {
+        stages: made.stages.iter().map(ToString::to_string).collect(),
+        normalised: made.normalised.iter().map(ToString::to_string).collect(),
+        tokens_before: made.tokens_before as u64,
+        tokens_after: made.tokens_after as u64,
+        text: made.text,
+        version: VERSION,
+    })
+}
+
+// === impl Done ===
+
+impl Done {
+    fn of(decided: &[(Candidate, Decision)]) -> Self {
+        let mut done = Self::default();
+        for (candidate, decision) in decided {
+            let Decision::Replace(rewrite) = decision else {
+                continue;
+            };
+            done.edits
+                .replace_with_text(candidate.literal.clone(), &rewrite.text);
+            done.blocks += 1;
+            done.tokens_before += rewrite.tokens_before;
+            done.tokens_after += rewrite.tokens_after;
+            for stage in &rewrite.stages {
+                if !done.stages.contains(stage) {
+                    done.stages.push(stage.clone());
+                }
+            }
+        }
+        done
+    }
+
+    fn put_into(self, mut call: ModelCall) -> ModelCall {
+        if self.edits.is_empty() {
+            return call;
+        }
+        let body = match self.edits.apply(&call.call.body) {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::error!(%error, "a compressed request cannot be put together; it goes on as it came");
+                return call;
+            }
+        };
+        call.view = Arc::new(call.view.shifted(&self.edits.shift()));
+        call.call.body = body;
+        call.call.receipt.decide(receipt::Decision::Compressed {
+            blocks: self.blocks,
+            tokens_before: self.tokens_before,
+            tokens_after: self.tokens_after,
+            stages: self.stages,
+        });
+        call
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Which blocks of a request are results of tools, by what name each is known, and which are new: [`Conversation`].
+
+use skinflint_compressor::ChainHash;
+use skinflint_protocol::{
+    Block, BlockKind, JsonLimits, RequestView, Role, Span,
+    json::{Document, Value},
+};
+
+/// The results of tools in a request.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    /// In the order in which the model reads them.
+    pub results: Vec<Candidate>,
+}
+
+/// A result of a tool that is a text.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    /// Its place among the view's blocks.
+    pub block: usize,
+    /// The tenant, and all blocks up to and including this one.
+    pub key: ChainHash,
+    /// The string literal in the body.
+    pub literal: Span,
+    /// Whether it stands behind everything that the model has said, so that it was never sent before.
+    pub is_new: bool,
+}
+
+/// What a client says anew in every turn, wherever the conversation has got to.
+const MARK: &str = "cache_control";
+
+impl Conversation {
+    /// Hashes all blocks. A block is what it says, whoever spells it how: breakpoints of caches do not count, since
+    /// clients move them from turn to turn, and a text counts the same as a string and as a part.
+    pub(super) fn read(tenant: &str, view: &RequestView, body: &[u8]) -> Self {
+        let answered = view
+            .blocks
+            .iter()
+            .rposition(|block| block.role == Role::Assistant);
+        let mut chain = ChainHash::start(tenant);
+        let mut results = Vec::new();
+        for (index, block) in view.blocks.iter().enumerate() {
+            let kind = [block.role as u8, block.kind as u8];
+            let text = block.text.as_ref().filter(|_| is_only_text(block.kind));
+            chain = match text.and_then(|span| body.get(span.clone())) {
+                Some(literal) => chain.followed_by(&[&kind, literal]),
+                None => {
+                    let bytes = body.get(block.span.clone()).unwrap_or_default();
+                    let (head, tail) = without_mark(block, bytes);
+                    chain.followed_by(&[&kind, &[head, tail].concat()])
+                }
+            };
+            if let (BlockKind::ToolResult, Some(literal)) = (block.kind, &block.text) {
+                results.push(Candidate {
+                    block: index,
+                    key: chain,
+                    literal: literal.clone(),
+                    is_new: answered.is_none_or(|last| last < index),
+                });
+            }
+        }
+        Self { results }
+    }
+}
+
+/// Whether the text is all that the block says.
+fn is_only_text(kind: BlockKind) -> bool {
+    matches!(
+        kind,
+        BlockKind::Text | BlockKind::ToolResult | BlockKind::Refusal
+    )
+}
+
+/// The block's bytes around its breakpoint, if it has one.
+fn without_mark<'b>(block: &Block, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
+    let whole = (bytes, &[][..]);
+    if !block.cache_control {
+        return whole;
+    }
+    let Ok(document) = Document::parse(bytes, JsonLimits::default()) else {
+        return whole;
+    };
+    let Some(mark) = document.root().get(MARK).map(Value::span) else {
+        return whole;
+    };
+    // From the comma before the key; of a first member, to the comma after the value.
+    let Some(key) = memchr::memmem::rfind(&bytes[..mark.start], MARK.as_bytes()) else {
+        return whole;
+    };
+    let head = bytes[..key - 1].trim_ascii_end();
+    let tail = &bytes[mark.end..];
+    match head.strip_suffix(b",") {
+        Some(head) => (head, tail),
+        None => {
+            let rest = tail.trim_ascii_start();
+            (head, rest.strip_prefix(b",").unwrap_or(rest))
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Decisions on disk: [`DecisionFile`].
+
+use std::{path::Path, time::Duration};
+
+use skinflint_compressor::ChainHash;
+use sqlx::{
+    Row, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::store::{Decision, DecisionStore, Note};
+
+/// Decisions that may wait to be written; later ones are not kept on disk.
+const WAITING: usize = 4096;
+/// Decisions in one transaction.
+const BATCH: usize = 256;
+/// How long another process may hold the file.
+const BUSY: Duration = Duration::from_secs(5);
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS decisions (
+    id INTEGER PRIMARY KEY,
+    chain BLOB NOT NULL UNIQUE,
+    decision TEXT NOT NULL
+)";
+
+/// A file of decisions that is open. Someone has to run [`DecisionFile::write`], to its end.
+#[derive(Debug)]
+pub struct DecisionFile {
+    pool: SqlitePool,
+    waiting: mpsc::Receiver<Note>,
+}
+
+/// A file that cannot be used.
+#[derive(Debug, Error)]
+#[error("the file of decisions {path} cannot be used")]
+pub struct DecisionFileError {
+    path: String,
+    source: sqlx::Error,
+}
+
+impl DecisionFile {
+    /// Opens the file, which is made where it is not there, and reads its newest entries, up to
+    /// `limit_bytes`; what is older is removed.
+    pub async fn open(
+        path: &Path,
+        limit_bytes: u64,
+    ) -> Result<(DecisionStore, Self), DecisionFileError> {
+        let fault = |source| DecisionFileError {
+            path: path.display().to_string(),
+            source,
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What a loss of power takes costs a prefix, once.
+            .synchronous(SqliteSynchronous::Off)
+            .busy_timeout(BUSY);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await
+            .map_err(fault)?;
+        let known = read(&pool, limit_bytes).await.map_err(fault)?;
+        let (sender, waiting) = mpsc::channel(WAITING);
+        let store = DecisionStore::with_file(limit_bytes, known, sender);
+        Ok((store, Self { pool, waiting }))
+    }
+
+    /// Writes down what the store is told, until it is closed or gone with all its clones.
+    pub async fn write(mut self) {
+        let mut notes = Vec::with_capacity(BATCH);
+        let mut is_open = true;
+        while is_open && self.waiting.recv_many(&mut notes, BATCH).await > 0 {
+            let mut batch = Vec::with_capacity(notes.len());
+            for note in notes.drain(..) {
+                match note {
+                    Note::Settled(chain, decision) => batch.push((chain, decision)),
+                    Note::Closed => is_open = false,
+                }
+            }
+            if let Err(error) = insert(&self.pool, &batch).await {
+                tracing::warn!(%error, decisions = batch.len(), "decisions about blocks are not written down");
+            }
+        }
+        self.pool.close().await;
+    }
+}
+
+async fn read(
+    pool: &SqlitePool,
+    limit_bytes: u64,
+) -> Result<Vec<(ChainHash, Decision)>, sqlx::Error> {
+    sqlx::query(TABLE).execute(pool).await?;
+    let rows = sqlx::query("SELECT id, chain, decision FROM decisions ORDER BY id DESC")
+        .fetch_all(pool)
+        .await?;
+    let (mut known, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let chain: Vec<u8> = row.try_get("chain")?;
+        let text: &str = row.try_get("decision")?;
+        // What another version wrote is passed over: its blocks are sent as they came.
+        let (Ok(chain), Ok(decision)) = (
+            <[u8; 32]>::try_from(chain.as_slice()),
+            serde_json::from_str::<Decision>(text),
+        ) else {
+            continue;
+        };
+        bytes += decision.bytes() as u64;
+        if bytes > limit_bytes {
+            let oldest: i64 = row.try_get("id")?;
+            sqlx::query("DELETE FROM decisions WHERE id <= ?")
+                .bind(oldest)
+                .execute(pool)
+                .await?;
+            break;
+        }
+        known.push((ChainHash::from_bytes(chain), decision));
+    }
+    // The oldest first, so that the newest are the last ones that memory lets go.
+    known.reverse();
+    Ok(known)
+}
+
+async fn insert(pool: &SqlitePool, batch: &[(ChainHash, Decision)]) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    for (chain, decision) in batch {
+        let text =
+            serde_json::to_string(decision).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        sqlx::query("INSERT OR IGNORE INTO decisions (chain, decision) VALUES (?, ?)")
+            .bind(chain.as_bytes().as_slice())
+            .bind(text)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{key, replace};
+
+    const LIMIT: u64 = 1 << 20;
+
+    #[tokio::test]
+    async fn decisions_outlive_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("decisions.db");
+        let (store, file) = DecisionFile::open(&path, LIMIT).await.unwrap();
+        store.settle(key("a"), replace("é\"\n"));
+        store.settle(key("b"), Decision::Keep);
+        store.close().await;
+        file.write().await;
+        store.settle(key("c"), Decision::Keep);
+        let (store, _file) = DecisionFile::open(&path, LIMIT).await.unwrap();
+        assert_eq!(store.find(&key("a")), Some(replace("é\"\n")));
+        assert_eq!(store.settle(key("b"), replace("x")), Decision::Keep);
+        assert_eq!(store.find(&key("c")), None);
+    }
+
+    #[tokio::test]
+    async fn the_oldest_go_once_there_are_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("decisions.db");
+        let (store, file) = DecisionFile::open(&path, LIMIT).await.unwrap();
+        for name in ["a", "b", "c"] {
+            store.settle(key(name), replace(&name.repeat(1000)));
+        }
+        drop(store);
+        file.write().await;
+        for _ in 0..2 {
+            let (store, _file) = DecisionFile::open(&path, 3000).await.unwrap();
+            assert_eq!(store.find(&key("a")), None);
+            assert!(store.find(&key("b")).is_some() && store.find(&key("c")).is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_none_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = DecisionFile::open(folder.path(), LIMIT).await.unwrap_err();
+        assert!(error.to_string().contains(&folder.path().display().to_string()));
+    }
+}
