@@ -1,7 +1,7 @@
 //! An upper bound of an error rate that holds at all times at once.
 //!
 //! A confidence sequence by betting (Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 2024), with bets mixed as
-//! in Robbins' method of mixtures (Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences",
+//! in Robbins' method of mixtures (Robbins 1970; Howard, Ramdas et al., "Time-uniform, nonparametric, nonasymptotic confidence sequences",
 //! Annals of Statistics 2021).
 //!
 //! Against "the error rate is p or more", one bets that it is r·p, for some r < 1: the stake is multiplied by r after a wrong answer and by

@@ -30,12 +30,12 @@ pub fn simulate(policy: &Policy, stretches: &[Stretch], runs: u32, seed: u64) ->
 
 fn run(policy: &Policy, stretches: &[Stretch], random: &mut SplitMix64) -> Run {
     let judgement = |wrong| Judgement {
-        fingerprint: String::new(),
+        fingerprint: "simulated".into(),
         wrong,
         weight: NonZeroU32::MIN,
     };
     let (right, wrong) = (judgement(false), judgement(true));
-    let mut guard = Guard::new("", *policy);
+    let mut guard = Guard::new(right.fingerprint.clone(), *policy);
     let (mut mode, mut judged, mut changes) = (Mode::Shadow, 0, Vec::new());
     for stretch in stretches {
         for _ in 0..stretch.judgements {

@@ -36,13 +36,20 @@ fn share(runs: &[Run], of: impl Fn(&Run) -> bool) -> f64 {
     f64::from(those) / f64::from(u32::try_from(runs.len()).unwrap())
 }
 
+/// Prints a figure as the evaluation does, and holds it to its goal.
+fn at_most(name: &str, share: f64, goal: f64) {
+    let verdict = if share <= goal { "ok" } else { "short" };
+    println!("figure {name} {share:.4} share goal <= {goal} {verdict}");
+    assert!(share <= goal, "{name}: {share}");
+}
+
 fn percent(ppm: u32) -> f64 {
     f64::from(ppm) / 1e4
 }
 
-/// The quantiles of what is there; nothing counts as more than anything.
+/// A quantile of the judgements that it took, where never counts as a million.
 fn quantile(values: impl Iterator<Item = Option<u64>>, percent: usize) -> u64 {
-    let mut values: Vec<u64> = values.map(|value| value.unwrap_or(u64::MAX)).collect();
+    let mut values: Vec<u64> = values.map(|value| value.unwrap_or(1_000_000)).collect();
     values.sort_unstable();
     values[(values.len() - 1) * percent / 100]
 }
@@ -71,22 +78,19 @@ fn ever_certified(delta_ppm: u32, times: u32, seed: u64) -> f64 {
 #[test]
 fn twice_the_limit_is_hardly_ever_certified() {
     let certified = ever_certified(50_000, 2, 1);
-    println!("figure guard_false_certified {certified:.4} share goal <= 0.05 ok");
-    assert!(certified <= 0.05, "{certified}");
+    at_most("guard_false_certified", certified, 0.05);
 }
 
 #[test]
 fn the_limit_itself_is_certified_with_a_chance_of_at_most_5_percent() {
     let certified = ever_certified(50_000, 1, 2);
-    println!("figure guard_certified_at_limit {certified:.4} share goal <= 0.05 ok");
-    assert!(certified <= 0.05, "{certified}");
+    at_most("guard_certified_at_limit", certified, 0.05);
 }
 
 #[test]
 fn the_limit_itself_is_certified_with_a_chance_of_at_most_2_percent() {
     let certified = ever_certified(20_000, 1, 2);
-    println!("figure guard_certified_at_limit_2 {certified:.4} share goal <= 0.02 ok");
-    assert!(certified <= 0.02, "{certified}");
+    at_most("guard_certified_at_limit_2", certified, 0.02);
 }
 
 #[test]
@@ -113,23 +117,20 @@ fn a_good_time_lets_a_bad_one_be_certified_again_with_a_chance_of_at_most_delta(
 
 #[test]
 fn a_quarter_of_the_limit_is_certified_within_2000_judgements() {
-    // Worked out without simulation, 95% is reached from a limit of 1.02% on.
+    // Worked out without simulation, 95% is reached from a limit of 1.01% on.
     for (limit, goal) in [
-        (10_000, 0.90),
-        (11_000, 0.95),
-        (20_000, 0.95),
-        (50_000, 0.95),
-        (100_000, 0.95),
+        (10_000, 0.10),
+        (11_000, 0.05),
+        (20_000, 0.05),
+        (50_000, 0.05),
+        (100_000, 0.05),
     ] {
         let runs = simulate(&policy(limit, 20_000), &[steady(2_000, limit / 4)], RUNS, 4);
         let certified = share(&runs, |run| run.certified().is_some());
         let by = |percent| quantile(runs.iter().map(Run::certified), percent);
         let (limit, half, most) = (percent(limit), by(50), by(95));
-        println!(
-            "info limit {limit}% error 0.25x: certified {certified:.3}, 50% by {half}, 95% by {most}"
-        );
-        println!("figure guard_certified_{limit} {certified:.4} share goal >= {goal} ok");
-        assert!(certified >= goal, "{limit}: {certified}");
+        println!("info limit {limit}% error 0.25x: 50% certified by {half}, 95% by {most}");
+        at_most(&format!("guard_missed_at_{limit}%"), 1.0 - certified, goal);
     }
 }
 
@@ -138,9 +139,8 @@ fn without_a_wrong_answer_the_limit_is_reached_soon() {
     for limit in LIMITS {
         let policy = policy(limit, 20_000);
         let mut guard = Guard::new("a", policy);
-        let needed = (1..)
-            .find(|_| guard.judge(&judged("a", false), &policy) == Mode::Serving)
-            .unwrap();
+        while guard.judge(&judged("a", false), &policy) == Mode::Shadow {}
+        let needed = u32::try_from(guard.verdict().counts.judged).unwrap();
         println!(
             "info limit {}% delta 2%: certified after {needed} right answers",
             percent(limit)
