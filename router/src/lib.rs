@@ -1,2 +1,4 @@
-//! Who answers a call, and what may be served at all.
+//! Who answers a call, and what may be served at all; see [`guard`].
 #![doc = include_str!("../README.md")]
+
+pub mod guard;
