@@ -1,0 +1,3 @@
+//! The reference's vectors, measured savings, and laws.
+
+mod measures;
