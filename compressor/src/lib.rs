@@ -13,3 +13,6 @@ pub use form::{FormError, StageName};
 pub use kind::Kind;
 pub use log::normalise::Normalisation;
 pub use lossless::Rewrite;
+
+#[cfg(test)]
+mod tests;
