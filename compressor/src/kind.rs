@@ -170,9 +170,9 @@ fn is_prose(text: &str) -> bool {
             .chars()
             .filter(|symbol| symbol.is_alphabetic() || *symbol == ' ')
             .count();
-        let words = line.split_ascii_whitespace().take(5).count();
+        let first = line.split_ascii_whitespace().take(5).count();
         let length = line.chars().count();
-        wordy += usize::from(words == 5 && letters * 10 >= length * 9);
+        wordy += usize::from(first == 5 && letters * 10 >= length * 9);
         sentences +=
             usize::from(line.contains(". ") || line.trim_ascii_end().ends_with(['.', '?', '!']));
     }

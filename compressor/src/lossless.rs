@@ -67,7 +67,7 @@ pub fn rewrite(text: &str, count: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
     }
     let text = hints + &body;
     // Several forms in one another could still be read otherwise, where a body begins like a hint.
-    if stages.len() != 0 && restore(&text).as_deref() != Ok(start.as_str()) {
+    if !stages.is_empty() && restore(&text).as_deref() != Ok(start.as_str()) {
         return None;
     }
     Some(Rewrite {

@@ -51,21 +51,18 @@ fn fold_unchecked(text: &str) -> Option<Form> {
         if index > 0 {
             body.push('\n');
         }
-        match hit {
-            Some(hit) => {
-                if path != Some(hit.path) {
-                    body.push_str(hit.path);
-                    body.push('\n');
-                    path = Some(hit.path);
-                }
-                body.push_str(hit.rest);
+        if let Some(hit) = hit {
+            if path != Some(hit.path) {
+                body.push_str(hit.path);
+                body.push('\n');
+                path = Some(hit.path);
             }
-            None => {
-                if !line.is_empty() && *line != "--" {
-                    body.push(' ');
-                }
-                body.push_str(line);
+            body.push_str(hit.rest);
+        } else {
+            if !line.is_empty() && *line != "--" {
+                body.push(' ');
             }
+            body.push_str(line);
         }
     }
     path.is_some().then(|| Form {
@@ -149,8 +146,8 @@ pub(crate) fn unfold(hint: &str, body: &str) -> Result<String, FormError> {
     let mut heading = false;
     for (index, line) in body.split('\n').enumerate() {
         let place = FormError::Line(index + 1);
-        let hit = separator(line);
-        heading = hit.is_none() && !line.is_empty() && line != "--" && !line.starts_with(' ');
+        let mark = separator(line);
+        heading = mark.is_none() && !line.is_empty() && line != "--" && !line.starts_with(' ');
         if heading {
             path = Some(line);
             continue;
@@ -159,10 +156,10 @@ pub(crate) fn unfold(hint: &str, body: &str) -> Result<String, FormError> {
             text.push('\n');
         }
         is_first = false;
-        match hit {
-            Some(separator) => {
+        match mark {
+            Some(mark) => {
                 text.push_str(path.ok_or(place)?);
-                text.push(char::from(separator));
+                text.push(char::from(mark));
                 text.push_str(line);
             }
             None => text.push_str(line.strip_prefix(' ').unwrap_or(line)),

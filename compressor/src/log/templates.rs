@@ -15,7 +15,7 @@ mod cluster;
 mod pieces;
 mod template;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use crate::form::{self, Form, FormError, MAX_UNFOLDED};
@@ -69,7 +69,7 @@ fn fold_unchecked(text: &str) -> Option<Form> {
 /// The form with a separator, unless lines would read as what they are not.
 fn write(lines: &[&str], templates: &[Template<'_>], slot: &str, separator: char) -> Option<Form> {
     let mut coded: Vec<Option<String>> = vec![None; lines.len()];
-    let labels: HashMap<String, ()> = (0..templates.len()).map(|at| (label(at), ())).collect();
+    let labels: HashSet<String> = (0..templates.len()).map(label).collect();
     for (index, template) in templates.iter().enumerate() {
         for (row, line) in template.rows.iter().enumerate() {
             let mut code = label(index);
@@ -97,7 +97,7 @@ fn write(lines: &[&str], templates: &[Template<'_>], slot: &str, separator: char
             body.push_str(code);
         } else {
             let first = line.split(separator).next().unwrap_or(line);
-            if labels.contains_key(first) {
+            if labels.contains(first) {
                 return None;
             }
             body.push_str(line);

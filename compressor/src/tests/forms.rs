@@ -8,7 +8,13 @@ use crate::{FormError, StageName, lossless, marker, search};
 fn runs_are_said_once() {
     let text = format!("start\n{}stop", "waiting for database\n".repeat(14));
     let form = runs::encode(&text).unwrap();
-    insta::assert_snapshot!(form, @"");
+    insta::assert_snapshot!(form, @r#"
+    [skinflint:runs (xN) = line above N times, (p lines xN) = p lines above N times]
+    start
+    waiting for database
+    (x14)
+    stop
+    "#);
     assert_eq!(runs::decode(&form).unwrap(), text);
 }
 
@@ -16,7 +22,12 @@ fn runs_are_said_once() {
 fn runs_of_several_lines_are_said_once() {
     let text = "connection refused by upstream\n  at connect (net.js:12)\n".repeat(9);
     let form = runs::encode(&text).unwrap();
-    insta::assert_snapshot!(form, @"");
+    insta::assert_snapshot!(form, @r#"
+    [skinflint:runs (xN) = line above N times, (p lines xN) = p lines above N times]
+    connection refused by upstream
+      at connect (net.js:12)
+    (2 lines x9)
+    "#);
     assert_eq!(runs::decode(&form).unwrap(), text);
 }
 
@@ -51,7 +62,17 @@ fn dates_are_said_once() {
                 [2026-03-01 12:00:02] listening\n\
                 [2026-03-01 12:00:02] listening\n";
     let form = dates::encode(text).unwrap();
-    insta::assert_snapshot!(form, @"");
+    insta::assert_snapshot!(form, @r#"
+    [skinflint:date "[2026-03-01 " before each leading hh:mm]
+    12:00:01] started
+    12:00:02] listening
+      on port 80
+    \09:30 is no line of its own
+    12:00:07] stopped
+    [2026-03-02 00:00:01] started
+    12:00:02] listening
+    12:00:02] listening
+    "#);
     assert_eq!(dates::decode(&form).unwrap(), text);
     assert_eq!(dates::encode("10:00:01 a\n10:00:02 b\n10:00:03 c\n"), None);
 }
@@ -71,7 +92,24 @@ fn templates_are_said_once() {
         }
     }
     let form = templates::encode(&text).unwrap();
-    insta::assert_snapshot!(form, @"");
+    insta::assert_snapshot!(form, @r#"
+    [skinflint:templates 2; "A|x|y" = A with <*> filled by x, y]
+    A=12:00:<*>.5 INFO [worker-<*>] request to /api/orders/<*> finished in <*> ms
+    B=12:00:<*>.7 WARN cache for tenant t<*> is nearly full and will be emptied
+    service starts
+    A|00|0|0|0
+    B|00|0
+    A|01|1|77|13
+    A|02|2|154|26
+    B|02|2
+    A|03|0|231|39
+    A|04|1|308|52
+    B|04|4
+    A|05|2|385|65
+    A|06|0|462|78
+    B|06|6
+    A|07|1|539|91
+    "#);
     assert_eq!(templates::decode(&form).unwrap(), text);
 }
 
@@ -113,13 +151,30 @@ fn search_results_stand_under_their_paths() {
                 C:\\src\\lib.rs:3:pub fn run() {\r\n\
                 C:\\src\\lib.rs:9:}\n\
                 Binary file x.bin matches\n\
-                 indented\n\
+                \x20indented\n\
                 \n\
                 12:no path\n\
                 src/main-2-x.rs:40:// a:1:b\n\
                 src/main-2-x.rs:41:";
     let form = search::encode(text).unwrap();
-    insta::assert_snapshot!(form, @"");
+    insta::assert_snapshot!(form, @r#"
+    [skinflint:grep each path once, above its lines]
+    src/main-2-x.rs
+    11-use a;
+    12:fn main() {
+    13-    run();
+    --
+    C:\src\lib.rs
+    3:pub fn run() {
+    9:}
+     Binary file x.bin matches
+      indented
+
+     12:no path
+    src/main-2-x.rs
+    40:// a:1:b
+    41:
+    "#);
     assert_eq!(search::decode(&form).unwrap(), text);
     assert_eq!(search::encode("a.rs:1:x"), None);
     assert_eq!(
@@ -191,7 +246,11 @@ fn passages_of_earlier_blocks_become_references() {
         },
     ];
     let short = repeats::encode(&second, &earlier, Passages::default()).unwrap();
-    insta::assert_snapshot!(short, @"");
+    insta::assert_snapshot!(short, @r#"
+    other
+    [skinflint:same as lines 2-6 of block 4: "The agent reads the policy"]
+    end
+    "#);
     assert_eq!(repeats::restore(&short, &earlier).unwrap(), second);
     assert_eq!(repeats::encode(&short, &earlier, Passages::default()), None);
     assert_eq!(

@@ -101,6 +101,6 @@ fn similarity(cluster: &Cluster<'_>, parts: &[Piece<'_>]) -> Option<usize> {
             same += usize::from(*constant == Some(piece.text));
         }
     }
-    let percent = if words == 0 { 100 } else { same * 100 / words };
+    let percent = (same * 100).checked_div(words).unwrap_or(100);
     (percent >= SIMILAR).then_some(percent)
 }

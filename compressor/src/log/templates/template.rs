@@ -79,8 +79,8 @@ impl<'t> Template<'t> {
             if column.clone().all(|value| *value == first) {
                 *kept = false;
             } else {
-                let prefix = common_prefix(column.clone());
-                let suffix = common_suffix(column, prefix);
+                let prefix = common_prefix(&column);
+                let suffix = common_suffix(&column, prefix);
                 before = &first[..prefix];
                 first[first.len() - suffix..].clone_into(&mut end);
                 for value in self.values.iter_mut().skip(slot).step_by(slots) {
@@ -144,7 +144,7 @@ fn is_between(before: Option<char>, after: Option<char>) -> bool {
 }
 
 /// How many bytes all values begin with, cut between words.
-fn common_prefix<'v>(column: impl Iterator<Item = &'v &'v str> + Clone) -> usize {
+fn common_prefix<'v>(column: &(impl Iterator<Item = &'v &'v str> + Clone)) -> usize {
     let Some(first) = column.clone().next() else {
         return 0;
     };
@@ -167,7 +167,7 @@ fn common_prefix<'v>(column: impl Iterator<Item = &'v &'v str> + Clone) -> usize
 }
 
 /// How many bytes all values end with, cut between words, without their prefix.
-fn common_suffix<'v>(column: impl Iterator<Item = &'v &'v str> + Clone, prefix: usize) -> usize {
+fn common_suffix<'v>(column: &(impl Iterator<Item = &'v &'v str> + Clone), prefix: usize) -> usize {
     let Some(first) = column.clone().next() else {
         return 0;
     };
