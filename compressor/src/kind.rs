@@ -44,7 +44,7 @@ pub fn detect(text: &str) -> Kind {
         Kind::SearchResults
     } else if read::is_read(text) {
         Kind::FileRead
-    } else if is_code(text) {
+    } else if is_code(text) || is_table(text) {
         Kind::Other
     } else if is_log(text) {
         Kind::Log
@@ -99,6 +99,22 @@ fn is_context(line: &str) -> bool {
             .split('-')
             .skip(1)
             .any(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a text looks like a file of values under their names: a first line without digits, and the
+/// same number of separators, two or more, in all lines.
+pub(crate) fn is_table(text: &str) -> bool {
+    [b',', b';', b'\t'].into_iter().any(|separator| {
+        let mut counts =
+            sample(text).map(|line| memchr::memchr_iter(separator, line.as_bytes()).count());
+        let named = sample(text)
+            .next()
+            .is_some_and(|line| !line.bytes().any(|byte| byte.is_ascii_digit()));
+        named
+            && counts
+                .next()
+                .is_some_and(|first| first >= 2 && counts.all(|count| count == first))
+    })
 }
 
 /// Whether at least half of the lines that are not indented, and a fifth of all, are a log's.

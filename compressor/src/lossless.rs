@@ -30,13 +30,10 @@ const MIN_LENGTH: usize = 64;
 /// The same text and the same counter give the same result in any process. Time is linear in the
 /// length, apart from `count`, which is called at most six times.
 pub fn rewrite(text: &str, count: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
-    if text.len() < MIN_LENGTH {
+    if text.len() < MIN_LENGTH || marker::contains_marker(text) {
         return None;
     }
     let plan = plan(text)?;
-    if marker::contains_marker(text) {
-        return None;
-    }
     let mut tokens = count(text);
     let mut normalised = Vec::new();
     let mut body = text.to_owned();
@@ -135,7 +132,11 @@ fn plan(text: &str) -> Option<Plan> {
             stages: SEARCH,
         }),
         Kind::Log => planned(text, LOG),
-        Kind::Other | Kind::Prose if terminal && !kind::is_code(shown) => planned(text, LOG),
+        Kind::Other | Kind::Prose
+            if terminal && !kind::is_code(shown) && !kind::is_table(shown) =>
+        {
+            planned(text, LOG)
+        }
         _ => None,
     }
 }

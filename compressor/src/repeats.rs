@@ -13,7 +13,7 @@ mod reference;
 
 use crate::marker;
 use index::Index;
-use reference::Reference;
+use reference::{Blocks, Reference};
 
 /// A block that the reader already has, verbatim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub fn encode(text: &str, earlier: &[Earlier<'_>], passages: Passages) -> Option
         return None;
     }
     let lines: Vec<&str> = text.split('\n').collect();
-    let index = Index::new(earlier, passages.min_lines.max(1));
+    let index = Index::new(earlier, &lines, passages.min_lines.max(1));
     let mut out = String::new();
     let mut rest = 0;
     for (start, passage) in index.passages(&lines, passages.min_bytes) {
@@ -114,12 +114,13 @@ pub fn encode(text: &str, earlier: &[Earlier<'_>], passages: Passages) -> Option
 /// The text that [`encode`] was given, with the same earlier blocks. Lines that are no references stay.
 pub fn restore(text: &str, earlier: &[Earlier<'_>]) -> Result<String, RepeatError> {
     let mut out = String::with_capacity(text.len());
+    let mut blocks = Blocks::new(earlier);
     for (at, line) in text.split('\n').enumerate() {
         if at > 0 {
             out.push('\n');
         }
         match Reference::read(line) {
-            Some(reference) => out.push_str(reference.find(earlier)?),
+            Some(reference) => out.push_str(blocks.passage(&reference)?),
             None => out.push_str(line),
         }
         if out.len() > crate::form::MAX_UNFOLDED {

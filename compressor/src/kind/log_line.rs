@@ -45,22 +45,22 @@ const STARTS: [&str; 50] = [
     "Selecting ",
     "Setting up ",
     "Starting ",
-    "Step ",
     "Successfully ",
     "Unpacking ",
     "Updating ",
     "Using cached",
     "Waiting ",
     "> Task ",
-    "npm ",
+    "npm warn",
+    "npm WARN",
+    "npm notice",
+    "npm error",
     "make[",
-    "gcc ",
-    "cc ",
-    "CC ",
-    "test ",
     "=== RUN",
-    "--- ",
-    "ok ",
+    "--- PASS",
+    "--- FAIL",
+    "--- SKIP",
+    "ok  \t",
 ];
 
 const VERDICTS: [&str; 14] = [
@@ -102,12 +102,15 @@ pub(super) fn is_dated(line: &str) -> bool {
                 .iter()
                 .all(|&at: &usize| time[at].is_ascii_digit())
     });
+    // A date alone, as loggers write it: not between the commas of a table.
+    let start = &head[..head.len().min(11)];
+    let dated = matches!(start.first(), Some(b'0'..=b'9' | b'[')) && has_date(start);
     clock
-        || (head
-            .iter()
-            .take(2)
-            .any(|byte| matches!(byte, b'0'..=b'9' | b'['))
-            && has_date(&head[..head.len().min(12)]))
+        || (dated
+            && matches!(
+                head.get(10..12),
+                Some([b' ' | b'T', _] | [_, b' ' | b'T' | b']'])
+            ))
 }
 
 /// A line's beginning.

@@ -9,7 +9,7 @@ pub enum Normalisation {
     AnsiCodes,
     /// States of a progress line that a later one overwrote after a carriage return.
     ProgressStates,
-    /// Spaces and tabs at the ends of lines.
+    /// Spaces, tabs and spare carriage returns at the ends of lines.
     TrailingSpace,
 }
 
@@ -36,8 +36,8 @@ pub fn normalise(text: &str) -> Option<(String, Vec<Normalisation>)> {
             Normalisation::AnsiCodes,
             without_ansi_codes as fn(&str) -> Option<String>,
         ),
-        (Normalisation::ProgressStates, without_progress_states),
         (Normalisation::TrailingSpace, without_trailing_space),
+        (Normalisation::ProgressStates, without_progress_states),
     ] {
         if let Some(next) = step(current.as_deref().unwrap_or(text)) {
             current = Some(next);
@@ -105,7 +105,7 @@ pub fn without_progress_states(text: &str) -> Option<String> {
     memchr(b'\r', text.as_bytes())?;
     by_line(text, |line| {
         let (states, end) = match line.strip_suffix('\r') {
-            Some(states) => (states.trim_end_matches('\r'), "\r"),
+            Some(states) => (states, "\r"),
             None => (line, ""),
         };
         let (before, last) = states.rsplit_once('\r')?;
@@ -123,14 +123,14 @@ fn is_progress(state: &str) -> bool {
     state.len() < 1000 && (state.trim().is_empty() || state.contains(shows))
 }
 
-/// Without spaces and tabs at the ends of lines; `None` where there are none.
+/// Without spaces, tabs and spare carriage returns at the ends of lines; `None` where there are none.
 pub fn without_trailing_space(text: &str) -> Option<String> {
     by_line(text, |line| {
         let (content, end) = match line.strip_suffix('\r') {
             Some(content) => (content, "\r"),
             None => (line, ""),
         };
-        let kept = content.trim_end_matches([' ', '\t']);
+        let kept = content.trim_end_matches([' ', '\t', '\r']);
         (kept.len() < content.len()).then_some((kept, end))
     })
 }

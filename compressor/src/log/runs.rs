@@ -1,7 +1,7 @@
 //! Lines that repeat the lines above them, said once: run-length encoding over lines.
 //!
 //! ```text
-//! [skinflint:runs (xN) = line above N times, (p lines xN) = p lines above N times]
+//! [skinflint:runs (xN) = line above N times]
 //! waiting for database
 //! (x14)
 //! ```
@@ -10,7 +10,10 @@ use std::fmt::Write as _;
 
 use crate::form::{self, Form, FormError, MAX_UNFOLDED};
 
-const HINT: &str =
+/// Where all runs are of one line.
+const HINT: &str = "[skinflint:runs (xN) = line above N times]";
+
+const HINT_FOR_SEVERAL: &str =
     "[skinflint:runs (xN) = line above N times, (p lines xN) = p lines above N times]";
 
 /// The most lines that are seen to repeat together.
@@ -34,6 +37,7 @@ pub(crate) fn fold(text: &str) -> Option<Form> {
 fn fold_unchecked(text: &str) -> Option<Form> {
     let lines: Vec<&str> = text.split('\n').collect();
     let mut body = String::new();
+    let mut hint = HINT;
     let mut rest = 0;
     let mut at = 0;
     while at < lines.len() {
@@ -52,6 +56,7 @@ fn fold_unchecked(text: &str) -> Option<Form> {
         let _ = if period == 1 {
             writeln!(body, "(x{times})")
         } else {
+            hint = HINT_FOR_SEVERAL;
             writeln!(body, "({period} lines x{times})")
         };
         at += period * times;
@@ -65,7 +70,7 @@ fn fold_unchecked(text: &str) -> Option<Form> {
         body.pop();
     }
     Some(Form {
-        hint: HINT.to_owned(),
+        hint: hint.to_owned(),
         body,
     })
 }
@@ -104,7 +109,7 @@ fn parse_mark(line: &str) -> Option<(usize, usize)> {
 
 /// Undoes [`fold`].
 pub(crate) fn unfold(hint: &str, body: &str) -> Result<String, FormError> {
-    if hint != HINT {
+    if hint != HINT && hint != HINT_FOR_SEVERAL {
         return Err(FormError::Hint);
     }
     let mut lines: Vec<&str> = Vec::new();

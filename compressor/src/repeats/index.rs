@@ -1,6 +1,6 @@
 //! Windows of lines of earlier blocks, by hash.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::Earlier;
@@ -33,17 +33,21 @@ pub(super) struct Index<'e> {
 }
 
 impl<'e> Index<'e> {
-    /// Indexes blocks by windows of so many lines, at least one.
-    pub(super) fn new(earlier: &[Earlier<'e>], window: usize) -> Self {
+    /// Indexes of blocks the windows of so many lines, at least one, that a text has as well.
+    pub(super) fn new(earlier: &[Earlier<'e>], text: &[&str], window: usize) -> Self {
+        let wanted: HashSet<u64> = hashes(text, window).collect();
         let mut blocks: Vec<Block<'e>> = Vec::new();
         let mut places: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
-        let mut labels = std::collections::HashSet::new();
+        let mut labels = HashSet::new();
         for block in earlier {
             if !labels.insert(block.label) || !is_label(block.label) {
                 continue;
             }
             let lines: Vec<&str> = block.text.split('\n').collect();
             for (line, hash) in hashes(&lines, window).enumerate() {
+                if !wanted.contains(&hash) {
+                    continue;
+                }
                 let places = places.entry(hash).or_default();
                 if places.len() < MAX_PLACES {
                     places.push((blocks.len(), line));

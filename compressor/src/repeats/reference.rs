@@ -1,5 +1,7 @@
 //! A reference as a line of text.
 
+use std::collections::HashMap;
+
 use super::index::Passage;
 use super::{Earlier, RepeatError};
 use crate::form;
@@ -38,35 +40,48 @@ impl<'t> Reference<'t> {
             last: form::number(last)?,
         })
     }
-
-    /// The passage, without the end of its last line.
-    pub(super) fn find<'e>(&self, earlier: &[Earlier<'e>]) -> Result<&'e str, RepeatError> {
-        let block = earlier
-            .iter()
-            .find(|block| block.label == self.label)
-            .ok_or_else(|| RepeatError::NoBlock(self.label.to_owned()))?;
-        passage(block.text, self.first, self.last).ok_or_else(|| RepeatError::NoLines {
-            label: self.label.to_owned(),
-            first: self.first,
-            last: self.last,
-        })
-    }
 }
 
-/// Lines of a text, counted from 1, without the end of the last.
-fn passage(text: &str, first: usize, last: usize) -> Option<&str> {
-    let skipped = last.checked_sub(first)?;
-    let mut ends = memchr::memchr_iter(b'\n', text.as_bytes());
-    let start = match first.checked_sub(2) {
-        Some(before) => ends.nth(before)? + 1,
-        None => 0,
-    };
-    let mut ends = memchr::memchr_iter(b'\n', &text.as_bytes()[start..]);
-    if let Some(end) = ends.nth(skipped) {
-        return Some(&text[start..start + end]);
+/// Earlier blocks by their labels, and where the lines end of those that were asked for.
+pub(super) struct Blocks<'e> {
+    by_label: HashMap<&'e str, (&'e str, Option<Vec<usize>>)>,
+}
+
+impl<'e> Blocks<'e> {
+    /// Of blocks with the same label the first counts.
+    pub(super) fn new(earlier: &[Earlier<'e>]) -> Self {
+        let mut by_label = HashMap::new();
+        for block in earlier {
+            by_label.entry(block.label).or_insert((block.text, None));
+        }
+        Self { by_label }
     }
-    let lines = memchr::memchr_iter(b'\n', &text.as_bytes()[start..]).count();
-    (lines == skipped).then(|| &text[start..])
+
+    /// The passage that a reference names, without the end of its last line.
+    pub(super) fn passage(&mut self, reference: &Reference<'_>) -> Result<&'e str, RepeatError> {
+        let Reference { label, first, last } = *reference;
+        let (text, ends) = self
+            .by_label
+            .get_mut(label)
+            .ok_or_else(|| RepeatError::NoBlock(label.to_owned()))?;
+        let ends = ends.get_or_insert_with(|| {
+            memchr::memchr_iter(b'\n', text.as_bytes())
+                .chain([text.len()])
+                .collect()
+        });
+        let start = match first.checked_sub(2) {
+            Some(before) => ends.get(before).map(|end| end + 1),
+            None => Some(0),
+        };
+        start
+            .zip(ends.get(last - 1).copied())
+            .and_then(|(start, end)| text.get(start..end))
+            .ok_or_else(|| RepeatError::NoLines {
+                label: label.to_owned(),
+                first,
+                last,
+            })
+    }
 }
 
 /// A line's first words.

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::{rough, samples};
 use crate::kind::{Kind, detect};
 use crate::lossless;
@@ -52,11 +54,10 @@ fn reads_of_files_are_left_alone() {
         Kind::FileRead,
     );
     // A log that is read with numbers is a read.
-    let log: String = samples::service_log()
-        .lines()
-        .enumerate()
-        .map(|(index, line)| format!("{:6}\t{line}\n", index + 1))
-        .collect();
+    let mut log = String::new();
+    for (index, line) in samples::service_log().lines().enumerate() {
+        let _ = writeln!(log, "{:6}\t{line}", index + 1);
+    }
     untouched(&log, Kind::FileRead);
 }
 
@@ -87,6 +88,14 @@ fn source_code_is_left_alone() {
     );
     untouched("key: value   \nother:\n  - one\n  - two\n", Kind::Other);
     untouched("a;b;c\n", Kind::Other);
+    untouched(
+        "all:   \n\tnpm run build\n\tnpm test\n\tgcc x.c\n",
+        Kind::Other,
+    );
+    untouched(
+        "time,name,value   \n2026-03-01T12:00:00,a,x   \n2026-03-01T12:00:01,b,y   \n",
+        Kind::Other,
+    );
 }
 
 #[test]
