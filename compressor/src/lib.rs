@@ -1,10 +1,30 @@
-//! Blocks in, smaller blocks out.
+//! Blocks in, smaller blocks out; see [`compress_safely`].
 #![doc = include_str!("../README.md")]
 
+mod chain;
 #[cfg(test)]
 mod data;
+mod form;
 pub mod jton;
+pub mod kind;
+pub mod log;
+pub mod lossless;
+pub mod marker;
+mod origin;
 mod place;
+pub mod repeats;
+mod safe;
+pub mod search;
 pub mod toon;
 
+pub use chain::ChainHash;
+pub use form::{FormError, StageName};
+pub use kind::Kind;
+pub use log::normalise::Normalisation;
+pub use lossless::Rewrite;
+pub use origin::Origin;
 pub use place::Place;
+pub use safe::{Compressed, RestoreError, Stage, compress_safely, restore};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! What may always be done to the result of a tool: [`compress_safely`].
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::form::{FormError, StageName};
+use crate::jton::{self, HINT, HINT_UNION, JtonError, Profile};
+use crate::kind::{self, Kind};
+use crate::log::normalise::Normalisation;
+use crate::lossless;
+use crate::origin::Origin;
+
+/// A text that takes fewer tokens than it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compressed {
+    /// What to send.
+    pub text: String,
+    /// What was done, in this order; [`restore`] undoes it.
+    pub stages: Vec<Stage>,
+    /// What was taken away before that, for good.
+    pub normalised: Vec<Normalisation>,
+    /// Tokens of the text as it came.
+    pub tokens_before: usize,
+    /// Tokens of the text as it is sent; fewer.
+    pub tokens_after: usize,
+}
+
+/// Something that is done without loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// White space between the parts of a JSON text is left out.
+    Minify,
+    /// Lists of JSON objects with the same keys are tables.
+    Tables,
+    /// So are lists of objects some of which lack keys.
+    UnionTables,
+    /// A text is folded.
+    Fold(StageName),
+}
+
+/// A text that is not in the form that its first line announces.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RestoreError {
+    /// A table is broken.
+    #[error(transparent)]
+    Table(#[from] JtonError),
+    /// A fold is broken.
+    #[error(transparent)]
+    Fold(#[from] FormError),
+}
+
+/// Another notation for the same content, where it takes fewer tokens, as `count` counts them; `None` where none does,
+/// or where the bytes matter.
+///
+/// JSON is minified, and its lists of objects become tables (JTON 1.0, or its union of keys) behind a line that says how
+/// they are read. Numbers and strings stay as they are spelled. Other texts are folded by [`lossless::rewrite`]. Pure: the
+/// same text gives the same result everywhere. What it has made it leaves alone.
+pub fn compress_safely(
+    text: &str,
+    origin: Origin,
+    count: &dyn Fn(&str) -> usize,
+) -> Option<Compressed> {
+    if origin == Origin::Verbatim || hinted(text).is_some() {
+        return None;
+    }
+    if kind::detect(text) != Kind::Json {
+        let rewrite = lossless::rewrite(text, count)?;
+        return Some(Compressed {
+            tokens_before: count(text),
+            tokens_after: count(&rewrite.text),
+            stages: rewrite.stages.into_iter().map(Stage::Fold).collect(),
+            normalised: rewrite.normalised,
+            text: rewrite.text,
+        });
+    }
+    let minified = jton::minify(text).ok()?;
+    let table = |profile, hint, stage| {
+        let table = jton::encode_by_cost(&minified, profile, count).ok()?;
+        (table != minified).then(|| (format!("{hint}\n{table}"), vec![Stage::Minify, stage]))
+    };
+    let candidates = [
+        table(Profile::Standard, HINT, Stage::Tables),
+        table(Profile::Union, HINT_UNION, Stage::UnionTables),
+        Some((minified.clone(), vec![Stage::Minify])),
+    ];
+    let tokens_before = count(text);
+    let best = candidates
+        .into_iter()
+        .flatten()
+        .map(|(text, stages)| (count(&text), text, stages))
+        .min_by_key(|(tokens, ..)| *tokens)?;
+    let (tokens_after, text, stages) = best;
+    (tokens_after < tokens_before).then_some(Compressed {
+        text,
+        stages,
+        normalised: Vec::new(),
+        tokens_before,
+        tokens_after,
+    })
+}
+
+/// What the text was before [`compress_safely`]: JSON minified, other texts as they were after their normalisations. A
+/// text that was not compressed comes back as it is.
+pub fn restore(text: &str) -> Result<String, RestoreError> {
+    match hinted(text) {
+        Some(table) => Ok(jton::decode(table)?),
+        None => Ok(lossless::restore(text)?),
+    }
+}
+
+/// What stands behind the hint of a table.
+fn hinted(text: &str) -> Option<&str> {
+    [HINT, HINT_UNION]
+        .iter()
+        .find_map(|hint| text.strip_prefix(hint)?.strip_prefix('\n'))
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Minify => "minify",
+            Self::Tables => "jton",
+            Self::UnionTables => "jton_union",
+            Self::Fold(stage) => stage.as_str(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

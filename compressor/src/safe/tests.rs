@@ -1,0 +1,84 @@
+use proptest::prelude::*;
+use skinflint_tokens::{Counter, Encoding};
+
+use super::*;
+
+fn tokens(text: &str) -> usize {
+    let count = Counter::new(0).text(&Encoding::O200k, text);
+    usize::try_from(count.tokens).unwrap()
+}
+
+fn compress(text: &str) -> Option<Compressed> {
+    compress_safely(text, Origin::Other, &tokens)
+}
+
+fn flights(rows: usize) -> String {
+    let rows: Vec<String> = (0..rows)
+        .map(|row| {
+            format!(
+                r#"{{"flight_number": "HAT{row:03}", "price": {}.50, "seats": {{"economy": {row}, "business": null}}}}"#,
+                100 + row
+            )
+        })
+        .collect();
+    format!("[{}]", rows.join(", "))
+}
+
+#[test]
+fn lists_become_tables_behind_a_hint_and_come_back() {
+    let text = flights(20);
+    let compressed = compress(&text).unwrap();
+    assert_eq!(compressed.stages, [Stage::Minify, Stage::Tables]);
+    assert!(compressed.text.starts_with(HINT));
+    assert!(compressed.tokens_after * 10 < compressed.tokens_before * 7);
+    assert_eq!(restore(&compressed.text).unwrap(), jton::minify(&text).unwrap());
+    assert_eq!(compress(&compressed.text), None);
+}
+
+#[test]
+fn a_table_of_few_rows_does_not_pay_for_its_hint() {
+    let compressed = compress(&flights(1)).unwrap();
+    assert_eq!(compressed.stages, [Stage::Minify]);
+    assert_eq!(compress(&compressed.text), None);
+}
+
+#[test]
+fn bytes_that_an_agent_may_edit_by_stay() {
+    assert_eq!(compress_safely(&flights(20), Origin::Verbatim, &tokens), None);
+    let read = "     1\tfn main() {\n     2\t    body();   \n     3\t}\n".repeat(20);
+    assert_eq!(compress(&read), None);
+}
+
+#[test]
+fn numbers_stay_as_they_are_spelled() {
+    let text = r#"[ {"a": 1.0, "b": 1e400, "c": -0}, {"a": 12345678901234567890123, "b": 0.10, "c": 5} , {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2, "c": 3} ]"#;
+    let compressed = compress(text).unwrap();
+    assert_eq!(restore(&compressed.text).unwrap(), jton::minify(text).unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn nothing_grows_or_panics_and_json_comes_back(
+        text in prop_oneof![
+            ".{0,400}",
+            "[ -~\n]{0,400}",
+            prop::collection::vec("(INFO|WARN) [0-9]{1,3} [a-c]{1,9}  \n", 0..30).prop_map(|lines| lines.concat()),
+            prop::collection::vec(r#"\{ "id" : [0-9]{1,4}, "name": "[a-z\\n]{0,8}" \}"#, 0..20)
+                .prop_map(|rows| format!("[ {} ]", rows.join(" , "))),
+        ],
+    ) {
+        if let Some(compressed) = compress(&text) {
+            prop_assert!(compressed.tokens_after < compressed.tokens_before);
+            prop_assert_eq!(tokens(&compressed.text), compressed.tokens_after);
+            let restored = restore(&compressed.text).unwrap();
+            if let Ok(minified) = jton::minify(&text) {
+                prop_assert_eq!(restored, minified);
+            } else if compressed.normalised.is_empty() {
+                prop_assert_eq!(restored, text);
+            }
+            prop_assert_eq!(compress(&compressed.text), None);
+        }
+    }
+}
