@@ -25,8 +25,8 @@ const SHELLS: [&str; 9] = [
 ];
 /// Commands that print files, or differences of files, as they are.
 const PRINTERS: [&str; 20] = [
-    "cat", "bat", "sed", "awk", "head", "tail", "less", "more", "nl", "tac", "xxd", "od", "hexdump",
-    "diff", "patch", "cut", "jq", "yq", "tee", "type",
+    "cat", "bat", "sed", "awk", "head", "tail", "less", "more", "nl", "tac", "xxd", "od",
+    "hexdump", "diff", "patch", "cut", "jq", "yq", "tee", "type",
 ];
 /// Commands of git that do.
 const GIT_PRINTERS: [&str; 6] = ["diff", "show", "blame", "log", "cat-file", "stash"];
@@ -133,7 +133,13 @@ mod tests {
             assert_eq!(of("Bash", command), Origin::Verbatim, "{command}");
             assert_eq!(of("local_shell", command), Origin::Verbatim, "{command}");
         }
-        for command in ["cargo test", "ls -la", "git status", "rg concat src", "pytest -q"] {
+        for command in [
+            "cargo test",
+            "ls -la",
+            "git status",
+            "rg concat src",
+            "pytest -q",
+        ] {
             assert_eq!(of("Bash", command), Origin::Other, "{command}");
         }
         let codex = Origin::of_call("shell", r#"{"command":["bash","-lc","cat a.rs"]}"#);

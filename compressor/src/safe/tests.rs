@@ -31,7 +31,10 @@ fn lists_become_tables_behind_a_hint_and_come_back() {
     assert_eq!(compressed.stages, [Stage::Minify, Stage::Tables]);
     assert!(compressed.text.starts_with(HINT));
     assert!(compressed.tokens_after * 10 < compressed.tokens_before * 7);
-    assert_eq!(restore(&compressed.text).unwrap(), jton::minify(&text).unwrap());
+    assert_eq!(
+        restore(&compressed.text).unwrap(),
+        jton::minify(&text).unwrap()
+    );
     assert_eq!(compress(&compressed.text), None);
 }
 
@@ -44,7 +47,10 @@ fn a_table_of_few_rows_does_not_pay_for_its_hint() {
 
 #[test]
 fn bytes_that_an_agent_may_edit_by_stay() {
-    assert_eq!(compress_safely(&flights(20), Origin::Verbatim, &tokens), None);
+    assert_eq!(
+        compress_safely(&flights(20), Origin::Verbatim, &tokens),
+        None
+    );
     let read = "     1\tfn main() {\n     2\t    body();   \n     3\t}\n".repeat(20);
     assert_eq!(compress(&read), None);
 }
@@ -53,7 +59,10 @@ fn bytes_that_an_agent_may_edit_by_stay() {
 fn numbers_stay_as_they_are_spelled() {
     let text = r#"[ {"a": 1.0, "b": 1e400, "c": -0}, {"a": 12345678901234567890123, "b": 0.10, "c": 5} , {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2, "c": 3} ]"#;
     let compressed = compress(text).unwrap();
-    assert_eq!(restore(&compressed.text).unwrap(), jton::minify(text).unwrap());
+    assert_eq!(
+        restore(&compressed.text).unwrap(),
+        jton::minify(text).unwrap()
+    );
 }
 
 proptest! {

@@ -2,12 +2,12 @@
 
 mod conversation;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use skinflint_compressor::{Origin, compress_safely};
 use skinflint_decisions::{Decision, DecisionStore, Rewrite};
 use skinflint_policies::CompressMode;
-use skinflint_protocol::{EditList, Endpoint, ToolResults};
+use skinflint_protocol::{EditList, Endpoint, RequestView, ToolResults};
 use skinflint_tokens::{Counter, Encoding};
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -65,32 +65,43 @@ impl Compression {
         if mode == CompressMode::Off || !has_conversation(call.endpoint) {
             return call;
         }
-        let tenant = &call.call.caller.tenant.id;
-        let conversation = Conversation::read(tenant.as_str(), &call.view, &call.call.body);
+        let tenant = call.call.caller.tenant.id.as_str();
+        let done = self.compress(tenant, &call.view, &call.call.body).await;
+        done.put_into(call)
+    }
+
+    /// What to change in a request.
+    async fn compress(&self, tenant: &str, view: &RequestView, body: &[u8]) -> Done {
+        let conversation = Conversation::read(tenant, view, body);
         let mut decided = Vec::with_capacity(conversation.results.len());
         let mut new = Vec::new();
         for candidate in conversation.results {
             match self.store.find(&candidate.key) {
                 Some(decision) => decided.push((candidate, decision)),
                 // What is not known and not new was sent as it came.
-                None if candidate.is_new && call.endpoint != Endpoint::CountTokens => {
+                // Counting sends nothing.
+                None if candidate.is_new && view.endpoint != Endpoint::CountTokens => {
                     new.push(candidate);
                 }
                 None => {}
             }
         }
         if !new.is_empty() {
-            decided.extend(self.decide(&call, new).await);
+            decided.extend(self.decide(view, body, new).await);
         }
-        let done = Done::of(&decided);
-        done.put_into(call)
+        Done::of(&decided)
     }
 
     /// Decides about new blocks, for good.
-    async fn decide(&self, call: &ModelCall, new: Vec<Candidate>) -> Vec<(Candidate, Decision)> {
-        let jobs = jobs(call, &new);
+    async fn decide(
+        &self,
+        view: &RequestView,
+        body: &[u8],
+        new: Vec<Candidate>,
+    ) -> Vec<(Candidate, Decision)> {
+        let jobs = jobs(view, body, &new);
         let counter = self.counter.clone();
-        let encoding = encoding(&call.view.model.value);
+        let encoding = encoding(&view.model.value);
         let work = spawn_blocking(move || {
             let tokens = |text: &str| {
                 let count = counter.text(&encoding, text);
@@ -101,7 +112,7 @@ impl Compression {
                 .collect::<Vec<_>>()
         });
         // Too late, or fallen over: the blocks are sent as they came, now and in every later turn.
-        let rewrites = match call.call.receipt.waiting(timeout(ALLOWANCE, work)).await {
+        let rewrites = match timeout(ALLOWANCE, work).await {
             Ok(Ok(rewrites)) => rewrites,
             Ok(Err(error)) => {
                 tracing::error!(%error, "compressing panicked; the call goes on as it came");
@@ -109,12 +120,14 @@ impl Compression {
             }
             Err(_) => Vec::new(),
         };
-        let mut rewrites: std::collections::HashMap<_, _> = rewrites.into_iter().collect();
+        let mut rewrites: HashMap<_, _> = rewrites.into_iter().collect();
         new.into_iter()
             .map(|candidate| {
                 let decision = rewrites
                     .remove(&candidate.key)
-                    .map_or(Decision::Keep, |rewrite| Decision::Replace(Arc::new(rewrite)));
+                    .map_or(Decision::Keep, |rewrite| {
+                        Decision::Replace(Arc::new(rewrite))
+                    });
                 let settled = self.store.settle(candidate.key, decision);
                 (candidate, settled)
             })
@@ -142,13 +155,12 @@ fn encoding(model: &str) -> Encoding {
 }
 
 /// The new blocks that may be rewritten, with their texts.
-fn jobs(call: &ModelCall, new: &[Candidate]) -> Vec<Job> {
-    let body = &call.call.body[..];
-    let results = ToolResults::of_view(&call.view, body);
+fn jobs(view: &RequestView, body: &[u8], new: &[Candidate]) -> Vec<Job> {
+    let results = ToolResults::of_view(view, body);
     new.iter()
         .filter(|candidate| candidate.literal.len() >= SHORTEST)
         .filter_map(|candidate| {
-            let block = call.view.blocks.get(candidate.block)?;
+            let block = view.blocks.get(candidate.block)?;
             let origin = results.call(block).map_or(Origin::Other, |call| {
                 Origin::of_call(&call.name, &call.arguments)
             });
@@ -167,7 +179,11 @@ fn rewrite(job: &Job, tokens: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
     let made = compress_safely(&job.text, job.origin, tokens)?;
     Some(Rewrite {
         stages: made.stages.iter().map(ToString::to_string).collect(),
-        normalised: made.normalised.iter().map(ToString::to_string).collect(),
+        normalised: made
+            .normalised
+            .iter()
+            .map(|name| name.as_str().to_owned())
+            .collect(),
         tokens_before: made.tokens_before as u64,
         tokens_after: made.tokens_after as u64,
         text: made.text,

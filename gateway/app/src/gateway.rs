@@ -1,6 +1,12 @@
 //! The gateway as a whole: everything made from one configuration, run until it is told to stop.
 
-use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -150,7 +156,7 @@ impl Gateway {
         })
         .await?;
         drain.spawn(accounting.clone().upkeep());
-        let decisions = decisions(&folders, &admin_drain).await?;
+        let decisions = decisions(&folders.data, &admin_drain).await?;
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
         let rungs = Rungs::new(
             LocalRung::new(local.clone(), relay.clone()),
@@ -217,9 +223,8 @@ impl Gateway {
 }
 
 /// What was decided about blocks of conversations before, and a task that writes down what is decided from now on.
-async fn decisions(folders: &Folders, tasks: &Drain) -> Result<DecisionStore, StartError> {
-    let (store, file) =
-        DecisionFile::open(&folders.data.join(DECISIONS), DECISION_BYTES).await?;
+async fn decisions(data: &Path, tasks: &Drain) -> Result<DecisionStore, StartError> {
+    let (store, file) = DecisionFile::open(&data.join(DECISIONS), DECISION_BYTES).await?;
     tasks.spawn(file.write());
     Ok(store)
 }

@@ -181,6 +181,10 @@ mod tests {
     async fn a_file_that_is_none_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = DecisionFile::open(folder.path(), LIMIT).await.unwrap_err();
-        assert!(error.to_string().contains(&folder.path().display().to_string()));
+        assert!(
+            error
+                .to_string()
+                .contains(&folder.path().display().to_string())
+        );
     }
 }

@@ -1,10 +1,7 @@
 //! Which blocks of a request are results of tools, by what name each is known, and which are new: [`Conversation`].
 
 use skinflint_compressor::ChainHash;
-use skinflint_protocol::{
-    Block, BlockKind, JsonLimits, RequestView, Role, Span,
-    json::{Document, Value},
-};
+use skinflint_protocol::{Block, BlockKind, JsonLimits, RequestView, Role, Span, json::Document};
 
 /// The results of tools in a request.
 #[derive(Debug)]
@@ -80,14 +77,13 @@ fn without_mark<'b>(block: &Block, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
     let Ok(document) = Document::parse(bytes, JsonLimits::default()) else {
         return whole;
     };
-    let Some(mark) = document.root().get(MARK).map(Value::span) else {
+    let Some(mark) = document.root().get(MARK).map(|value| value.span()) else {
         return whole;
     };
     // From the comma before the key; of a first member, to the comma after the value.
-    let Some(key) = memchr::memmem::rfind(&bytes[..mark.start], MARK.as_bytes()) else {
+    let Some(head) = without_key(&bytes[..mark.start]) else {
         return whole;
     };
-    let head = bytes[..key - 1].trim_ascii_end();
     let tail = &bytes[mark.end..];
     match head.strip_suffix(b",") {
         Some(head) => (head, tail),
@@ -96,4 +92,11 @@ fn without_mark<'b>(block: &Block, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
             (head, rest.strip_prefix(b",").unwrap_or(rest))
         }
     }
+}
+
+/// Bytes that end with the mark's key and a colon, without these.
+fn without_key(bytes: &[u8]) -> Option<&[u8]> {
+    let key = bytes.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
+    let head = key.strip_suffix(b"\"")?.strip_suffix(MARK.as_bytes())?;
+    Some(head.strip_suffix(b"\"")?.trim_ascii_end())
 }
