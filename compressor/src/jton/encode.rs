@@ -9,8 +9,8 @@ use super::{JtonError, Profile, decoded_limit, lex};
 /// What tables are written in has at most this many containers around it; what is deeper stays JSON.
 const MAX_DEPTH: usize = 128;
 
-/// Tables in this many others are weighed by the caller's measure, those further in by their bytes: a
-/// text is measured at most this often and twice.
+/// Tables in this many others are weighed by their bytes and no longer by the caller's measure. Each
+/// of the others is measured twice, as table and list, and the whole text too.
 const MAX_WEIGHED: usize = 8;
 
 /// Longer names are written in quotes (JTON 1.0 section 6.5).
