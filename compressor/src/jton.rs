@@ -64,7 +64,7 @@ pub fn encode(json: &str, profile: Profile) -> Result<String, JtonError> {
     encode::encode(json, profile, None)
 }
 
-/// Like [`encode`], with tables where `cost` (tokens, say) says that they are smaller: of each list,
+/// Like [`encode()`], with tables where `cost` (tokens, say) says that they are smaller: of each list,
 /// and of the whole, so that the result never costs more than the minified text.
 ///
 /// However tables are nested, what is measured in all is at most 18 times as long as the text.
@@ -90,8 +90,8 @@ pub fn decode(text: &str) -> Result<String, JtonError> {
     decode::decode(text, decode::Strictness::Lenient)
 }
 
-/// Like [`decode`], for tables that must be whole: a count must be the number of rows, and each row
-/// must have a cell a column. A text that [`encode`] wrote and something cut is an error here.
+/// Like [`decode()`], for tables that must be whole: a count must be the number of rows, and each row
+/// must have a cell a column. A text that was cut since it was written is an error here.
 pub fn decode_strict(text: &str) -> Result<String, JtonError> {
     decode::decode(text, decode::Strictness::Strict)
 }
