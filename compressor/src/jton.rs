@@ -42,6 +42,7 @@ pub const HINT_UNION: &str = "Tables: [row count:columns;row;row], else JSON. Em
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Profile {
     /// Lists of objects that have the same keys in the same order; any reader of JTON 1.0 reads them.
+    /// (The reference, in 1.0.3, miscounts brackets in the strings of a table within a table.)
     #[default]
     Standard,
     /// Also lists of objects whose keys are some of the columns from left to right; see `?` in the
