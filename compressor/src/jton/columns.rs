@@ -35,8 +35,7 @@ pub(super) fn identical(minified: &Minified, array: usize) -> Option<Columns<'_>
     if keys.is_empty() {
         return None;
     }
-    let members = minified.next(array) - array;
-    let mut cells = Vec::with_capacity(members / 2);
+    let mut cells = Vec::new();
     for row in minified.values(array) {
         let mut expected = keys.iter();
         for (key, value) in minified.members(row) {

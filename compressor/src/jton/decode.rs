@@ -57,7 +57,7 @@ struct Decoder<'t> {
     strictness: Strictness,
 }
 
-impl<'t> Decoder<'t> {
+impl Decoder<'_> {
     fn run(&mut self) -> Result<(), Fault> {
         self.skip_space()?;
         let mut step = Step::Value;

@@ -9,8 +9,8 @@ use super::{JtonError, Profile, decoded_limit, lex};
 /// What tables are written in has at most this many containers around it; what is deeper stays JSON.
 const MAX_DEPTH: usize = 128;
 
-/// Tables in this many others are weighed by the caller's measure, those further in by their bytes: a
-/// text is measured at most this often and twice.
+/// Tables in this many others are weighed by their bytes and no longer by the caller's measure. Each
+/// of the others is measured twice, as table and list, and the whole text too.
 const MAX_WEIGHED: usize = 8;
 
 /// Longer names are written in quotes (JTON 1.0 section 6.5).
@@ -161,23 +161,26 @@ impl Rows<'_, '_> {
         self.cells.chunks(self.names.len())
     }
 
-    /// Counts what tells the two apart: keys with their quotes and colons and a row's braces on one
-    /// side, the head, marks and the commas of absent cells on the other.
+    /// Compares the two without their cells: brackets, marks and names on one side, keys with their
+    /// quotes, colons and braces on the other.
     fn is_table_shorter(&self) -> bool {
-        let mut head = 0;
-        let mut keys = vec![0; self.names.len()];
-        for (name, key) in self.names.iter().zip(&mut keys) {
-            head += bare(name.key).len() + 1 + usize::from(name.is_optional);
-            *key = name.key.len() + 1;
+        let mut in_table = "[]".len() + self.rows().len().to_string().len();
+        let mut in_list = "[]".len() + self.rows().len() - 1;
+        let mut keys = Vec::with_capacity(self.names.len());
+        for name in self.names {
+            in_table += 1 + bare(name.key).len() + usize::from(name.is_optional);
+            keys.push(name.key.len() + 1);
         }
-        let mut in_list = 0;
-        let mut in_table = self.rows().len().to_string().len() + 1 + head;
         for row in self.rows() {
-            in_list += 3;
             in_table += row.len();
+            let mut members = 0;
             for (cell, key) in row.iter().zip(&keys) {
-                in_list += if cell.is_some() { *key + 1 } else { 0 };
+                if cell.is_some() {
+                    members += 1;
+                    in_list += *key;
+                }
             }
+            in_list += "{}".len() + usize::saturating_sub(members, 1);
         }
         in_table < in_list
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use secrecy::ExposeSecret;
+use skinflint_decisions::DecisionStore;
 use skinflint_policies::{Config, Environment, Local, PolicyFolder, TenantId, VirtualKey};
 use skinflint_protocol::Embeddings;
 use skinflint_upstream::InFlight;
@@ -80,6 +81,7 @@ impl Fixture {
             timeouts: config.timeouts,
             policies,
             accounting,
+            compression: Compression::new(DecisionStore::in_memory(1 << 20)),
             metrics: metrics.clone(),
             log: CallLog::Events,
             rungs: Rungs::new(
