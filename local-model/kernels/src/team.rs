@@ -9,10 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 use std::{hint, io};
 
 use parking_lot::{FairMutex, FairMutexGuard, Mutex};
+
+use crate::priority::{breathe, lower_priority};
 
 /// How often a helper looks for work before it sleeps: about 50 µs, longer than what lies between
 /// two products of one step, shorter than what a waiting machine would notice.
@@ -304,67 +305,9 @@ impl Shared {
     }
 }
 
-thread_local! {
-    /// When the thread last entered the kernel on its own account.
-    static LAST_BREATH: Cell<Option<Instant>> = const { Cell::new(None) };
-}
-
-/// Enters the kernel if the thread has not done so for some time. A Linux that preempts lazily lets a
-/// thread that only computes go on until the next tick, four milliseconds away, though one of
-/// ordinary priority waits for its core; on the way back from the kernel that one is let go first.
-fn breathe() {
-    /// A yield takes less than a microsecond where nobody waits.
-    const PERIOD: Duration = Duration::from_micros(100);
-    LAST_BREATH.with(|last| {
-        let now = Instant::now();
-        if last
-            .get()
-            .is_none_or(|last| now.duration_since(last) > PERIOD)
-        {
-            thread::yield_now();
-            last.set(Some(now));
-        }
-    });
-}
-
-/// Lets every thread of ordinary priority go before the calling one, at once: what computes for
-/// seconds must not delay what answers in microseconds. A thread of the lowest `nice` value would do
-/// less, since it keeps its core until its slice of some milliseconds is over. Does nothing where the
-/// system knows no such class of threads.
-pub fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    // SAFETY: the call reads `parameters`, which outlives it, and changes how the calling thread is
-    // scheduled alone. By its number, since musl's function of this name refuses.
-    unsafe {
-        let parameters = libc::sched_param { sched_priority: 0 };
-        // Lowering is always allowed; if it fails all the same, the thread works as before.
-        libc::syscall(
-            libc::SYS_sched_setscheduler,
-            0,
-            libc::SCHED_IDLE,
-            &raw const parameters,
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_thread_of_the_lowest_priority_is_idle_to_the_system() {
-        std::thread::spawn(|| {
-            // SAFETY: it reads nothing of ours.
-            let class = || unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
-            let ordinary = class();
-            lower_priority();
-            assert_ne!(ordinary, i64::from(libc::SCHED_IDLE));
-            assert_eq!(class(), i64::from(libc::SCHED_IDLE));
-        })
-        .join()
-        .unwrap();
-    }
 
     fn team(threads: usize) -> Team {
         Team::new(NonZeroUsize::new(threads).unwrap()).unwrap()

@@ -234,8 +234,9 @@ fn long_answer(stream: bool) -> Value {
 impl Visit {
     fn any(random: &mut StdRng) -> Self {
         let words = random.random_range(1..300_usize);
-        let text: Vec<&str> = (0..words)
-            .map(|_| WORDS[random.random_range(0..WORDS.len())])
+        // Some of the words are blank, and a prompt of nothing else is refused.
+        let text: Vec<&str> = std::iter::once("Go")
+            .chain((0..words).map(|_| WORDS[random.random_range(0..WORDS.len())]))
             .collect();
         let messages = json!([{ "role": "user", "content": text.join(" ") }]);
         let tokens = random.random_range(1..120_u32);
