@@ -158,11 +158,7 @@ impl Gateway {
         drain.spawn(accounting.clone().upkeep());
         let decisions = decisions(&folders.data, &admin_drain).await?;
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
-        let rungs = Rungs::new(
-            LocalRung::new(local.clone(), relay.clone()),
-            UpstreamRung::new(origins, relay),
-            ModelList::new(&map.models, &map.upstreams),
-        );
+        let rungs = rungs(origins, relay, &local, &map);
         let pages = Admin::new(registry, listen.admin_access, drain.clone(), local.clone())
             .router(accounting.api(&map.upstreams));
         let service = stack(Parts {
@@ -220,6 +216,15 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// What answers.
+fn rungs(origins: Vec<Origin>, relay: Relay, local: &LocalModels, map: &RouteMap) -> Rungs {
+    Rungs::new(
+        LocalRung::new(local.clone(), relay.clone()),
+        UpstreamRung::new(origins, relay),
+        ModelList::new(&map.models, &map.upstreams),
+    )
 }
 
 /// What was decided about blocks of conversations before, and a task that writes down what is decided from now on.

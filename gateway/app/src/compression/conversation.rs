@@ -39,13 +39,12 @@ impl Conversation {
         for (index, block) in view.blocks.iter().enumerate() {
             let kind = [block.role as u8, block.kind as u8];
             let text = block.text.as_ref().filter(|_| is_only_text(block.kind));
-            chain = match text.and_then(|span| body.get(span.clone())) {
-                Some(literal) => chain.followed_by(&[&kind, literal]),
-                None => {
-                    let bytes = body.get(block.span.clone()).unwrap_or_default();
-                    let (head, tail) = without_mark(block, bytes);
-                    chain.followed_by(&[&kind, &[head, tail].concat()])
-                }
+            chain = if let Some(literal) = text.and_then(|span| body.get(span.clone())) {
+                chain.followed_by(&[&kind, literal])
+            } else {
+                let bytes = body.get(block.span.clone()).unwrap_or_default();
+                let (head, tail) = without_mark(block, bytes);
+                chain.followed_by(&[&kind, &[head, tail].concat()])
             };
             if let (BlockKind::ToolResult, Some(literal)) = (block.kind, &block.text) {
                 results.push(Candidate {
@@ -85,13 +84,11 @@ fn without_mark<'b>(block: &Block, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
         return whole;
     };
     let tail = &bytes[mark.end..];
-    match head.strip_suffix(b",") {
-        Some(head) => (head, tail),
-        None => {
-            let rest = tail.trim_ascii_start();
-            (head, rest.strip_prefix(b",").unwrap_or(rest))
-        }
+    if let Some(head) = head.strip_suffix(b",") {
+        return (head, tail);
     }
+    let rest = tail.trim_ascii_start();
+    (head, rest.strip_prefix(b",").unwrap_or(rest))
 }
 
 /// Bytes that end with the mark's key and a colon, without these.
