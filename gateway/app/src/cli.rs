@@ -5,11 +5,13 @@ mod books;
 mod check;
 mod explain;
 mod figure;
+mod jton;
 mod keys;
 mod model;
 mod models;
 mod out;
 mod reconcile;
+mod replay;
 mod report;
 mod reprice;
 mod serve;
@@ -62,6 +64,13 @@ enum Verb {
     /// from it. Calls settled at an upper bound have no usage and keep their cost. A ledger in a file has one writer: stop the gateway first.
     /// Budgets learn of the new sums when they next start from the ledger.
     Reprice(reprice::Arguments),
+    /// Write JSON as JTON tables, or tables as JSON, from standard input to standard output
+    Jton(jton::Arguments),
+    /// Price recorded conversations with and without compression
+    ///
+    /// Each answer of the model in a file is taken for a call with everything before it. Files are JSON or JSON lines: lists of messages, or objects
+    /// with `messages`, `history` or `traj`, in the manner of OpenAI's chat completions or Anthropic's messages.
+    Replay(replay::Arguments),
     /// Hold the ledger against a provider's own export
     Reconcile(reconcile::Arguments),
 }
@@ -88,6 +97,8 @@ pub fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Reprice(arguments) => reprice::run(&arguments),
+        Verb::Jton(arguments) => jton::run(&arguments),
+        Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Reconcile(arguments) => reconcile::run(&arguments),
     };
     match done {
@@ -148,6 +159,9 @@ mod tests {
             "skinflint reconcile usage.csv --upstream openai",
             "skinflint explain req_1 --json",
             "skinflint model serve",
+            "skinflint jton encode --profile union --count",
+            "skinflint jton decode --strict",
+            "skinflint replay a.json b.jsonl --compress off --json",
             "skinflint model serve ./m.gguf --listen 127.0.0.1:0 --threads 2 --embedder off --models kept",
         ] {
             Command::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));

@@ -19,6 +19,7 @@ use crate::{call::ModelCall, receipt};
 pub(crate) struct Compression {
     store: DecisionStore,
     counter: Counter,
+    allowance: Duration,
 }
 
 /// A block that is decided about for the first time.
@@ -31,8 +32,9 @@ struct Job {
 
 /// What was done to a request.
 #[derive(Debug, Default)]
-struct Done {
-    edits: EditList,
+pub(crate) struct Done {
+    /// Where.
+    pub edits: EditList,
     blocks: u64,
     tokens_before: u64,
     tokens_after: u64,
@@ -56,6 +58,15 @@ impl Compression {
             store,
             // Texts are counted by themselves, and not remembered.
             counter: Counter::new(0),
+            allowance: ALLOWANCE,
+        }
+    }
+
+    /// For what is no call, and has time.
+    pub(crate) fn without_hurry(self) -> Self {
+        Self {
+            allowance: Duration::MAX,
+            ..self
         }
     }
 
@@ -71,7 +82,7 @@ impl Compression {
     }
 
     /// What to change in a request.
-    async fn compress(&self, tenant: &str, view: &RequestView, body: &[u8]) -> Done {
+    pub(crate) async fn compress(&self, tenant: &str, view: &RequestView, body: &[u8]) -> Done {
         let conversation = Conversation::read(tenant, view, body);
         let mut decided = Vec::with_capacity(conversation.results.len());
         let mut new = Vec::new();
@@ -112,7 +123,7 @@ impl Compression {
                 .collect::<Vec<_>>()
         });
         // Too late, or fallen over: the blocks are sent as they came, now and in every later turn.
-        let rewrites = match timeout(ALLOWANCE, work).await {
+        let rewrites = match timeout(self.allowance, work).await {
             Ok(Ok(rewrites)) => rewrites,
             Ok(Err(error)) => {
                 tracing::error!(%error, "compressing panicked; the call goes on as it came");
