@@ -38,6 +38,9 @@ pub const HINT: &str =
 /// Tells a model how [`Profile::Union`] is read: one line, at most 29 tokens of o200k.
 pub const HINT_UNION: &str = "Tables: [row count:columns;row;row], else JSON. Empty cell under column?: that row lacks the key.";
 
+/// Stands in place of either hint where an earlier block of the conversation has it in full.
+pub const HINT_AGAIN: &str = "Tables as above:";
+
 /// Which lists become tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Profile {

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::form::{FormError, StageName};
-use crate::jton::{self, HINT, HINT_UNION, JtonError, Profile};
+use crate::jton::{self, HINT, HINT_AGAIN, HINT_UNION, JtonError, Profile};
 use crate::kind::{self, Kind};
 use crate::log::normalise::Normalisation;
 use crate::lossless;
@@ -39,6 +39,13 @@ pub enum Stage {
     Fold(StageName),
 }
 
+/// What earlier blocks of a conversation, as they are sent, have told the model about our notation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Explained {
+    tables: bool,
+    union: bool,
+}
+
 /// A text that is not in the form that its first line announces.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RestoreError {
@@ -54,11 +61,12 @@ pub enum RestoreError {
 /// or where the bytes matter.
 ///
 /// JSON is minified, and its lists of objects become tables (JTON 1.0, or its union of keys) behind a line that says how
-/// they are read. Numbers and strings stay as they are spelled. Other texts are folded by [`lossless::rewrite`]. Pure: the
+/// they are read; where `explained` says that an earlier block has that line, a shorter one does. Numbers and strings stay as they are spelled. Other texts are folded by [`lossless::rewrite`]. Pure: the
 /// same text gives the same result everywhere. What it has made it leaves alone.
 pub fn compress_safely(
     text: &str,
     origin: Origin,
+    explained: Explained,
     count: &dyn Fn(&str) -> usize,
 ) -> Option<Compressed> {
     if origin == Origin::Verbatim || hinted(text).is_some() {
@@ -80,8 +88,20 @@ pub fn compress_safely(
         (table != minified).then(|| (format!("{hint}\n{table}"), vec![Stage::Minify, stage]))
     };
     let candidates = [
-        table(Profile::Standard, HINT, Stage::Tables),
-        table(Profile::Union, HINT_UNION, Stage::UnionTables),
+        table(
+            Profile::Standard,
+            if explained.tables { HINT_AGAIN } else { HINT },
+            Stage::Tables,
+        ),
+        table(
+            Profile::Union,
+            if explained.union {
+                HINT_AGAIN
+            } else {
+                HINT_UNION
+            },
+            Stage::UnionTables,
+        ),
         Some((minified.clone(), vec![Stage::Minify])),
     ];
     let tokens_before = count(text);
@@ -111,9 +131,26 @@ pub fn restore(text: &str) -> Result<String, RestoreError> {
 
 /// What stands behind the hint of a table.
 fn hinted(text: &str) -> Option<&str> {
-    [HINT, HINT_UNION]
+    [HINT, HINT_UNION, HINT_AGAIN]
         .iter()
         .find_map(|hint| text.strip_prefix(hint)?.strip_prefix('\n'))
+}
+
+impl Explained {
+    /// What is known once this block, as it is sent, has been read too.
+    #[must_use]
+    pub fn after(self, sent: &str) -> Self {
+        let has = |hint: &str| {
+            sent.strip_prefix(hint)
+                .is_some_and(|rest| rest.starts_with('\n'))
+        };
+        let union = self.union || has(HINT_UNION);
+        Self {
+            // Its hint says all that the other one does.
+            tables: self.tables || union || has(HINT),
+            union,
+        }
+    }
 }
 
 impl fmt::Display for Stage {

@@ -9,7 +9,7 @@ fn tokens(text: &str) -> usize {
 }
 
 fn compress(text: &str) -> Option<Compressed> {
-    compress_safely(text, Origin::Other, &tokens)
+    compress_safely(text, Origin::Other, Explained::default(), &tokens)
 }
 
 fn flights(rows: usize) -> String {
@@ -39,6 +39,39 @@ fn lists_become_tables_behind_a_hint_and_come_back() {
 }
 
 #[test]
+fn a_hint_is_given_once_in_a_conversation() {
+    let first = compress(&flights(20)).unwrap();
+    let explained = Explained::default().after("Tables").after(&first.text);
+    let next = compress_safely(&flights(9), Origin::Other, explained, &tokens).unwrap();
+    assert!(next.text.starts_with("Tables as above:\n[9:"));
+    assert_eq!(
+        restore(&next.text).unwrap(),
+        jton::minify(&flights(9)).unwrap()
+    );
+    assert_eq!(
+        compress_safely(&next.text, Origin::Other, explained, &tokens),
+        None
+    );
+    let sparse = r#"[{"id":1,"a":10,"b":2},{"id":2,"b":3},{"id":3,"a":4},{"id":4},{"id":5,"a":1,"b":9},{"id":6,"a":1,"b":9},{"id":7,"a":1},{"id":8,"b":9}]"#;
+    let union = compress_safely(sparse, Origin::Other, explained, &tokens).unwrap();
+    assert!(union.text.starts_with(HINT_UNION), "{}", union.text);
+    assert_eq!(
+        explained.after(&union.text),
+        Explained {
+            tables: true,
+            union: true
+        }
+    );
+    assert_eq!(
+        Explained::default().after(&union.text),
+        Explained {
+            tables: true,
+            union: true
+        }
+    );
+}
+
+#[test]
 fn a_table_of_few_rows_does_not_pay_for_its_hint() {
     let compressed = compress(&flights(1)).unwrap();
     assert_eq!(compressed.stages, [Stage::Minify]);
@@ -48,7 +81,12 @@ fn a_table_of_few_rows_does_not_pay_for_its_hint() {
 #[test]
 fn bytes_that_an_agent_may_edit_by_stay() {
     assert_eq!(
-        compress_safely(&flights(20), Origin::Verbatim, &tokens),
+        compress_safely(
+            &flights(20),
+            Origin::Verbatim,
+            Explained::default(),
+            &tokens
+        ),
         None
     );
     let read = "     1\tfn main() {\n     2\t    body();   \n     3\t}\n".repeat(20);

@@ -4,7 +4,7 @@ mod conversation;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use skinflint_compressor::{Origin, compress_safely};
+use skinflint_compressor::{Explained, Origin, compress_safely};
 use skinflint_decisions::{Decision, DecisionStore, Rewrite};
 use skinflint_policies::CompressMode;
 use skinflint_protocol::{EditList, Endpoint, RequestView, ToolResults};
@@ -98,7 +98,8 @@ impl Compression {
             }
         }
         if !new.is_empty() {
-            decided.extend(self.decide(view, body, new).await);
+            let explained = explained(&decided);
+            decided.extend(self.decide(view, body, new, explained).await);
         }
         Done::of(&decided)
     }
@@ -109,6 +110,7 @@ impl Compression {
         view: &RequestView,
         body: &[u8],
         new: Vec<Candidate>,
+        mut explained: Explained,
     ) -> Vec<(Candidate, Decision)> {
         let jobs = jobs(view, body, &new);
         let counter = self.counter.clone();
@@ -119,7 +121,11 @@ impl Compression {
                 usize::try_from(count.tokens).unwrap_or(usize::MAX)
             };
             jobs.into_iter()
-                .filter_map(|job| Some((job.candidate.key, rewrite(&job, &tokens)?)))
+                .filter_map(|job| {
+                    let rewrite = rewrite(&job, explained, &tokens)?;
+                    explained = explained.after(&rewrite.text);
+                    Some((job.candidate.key, rewrite))
+                })
                 .collect::<Vec<_>>()
         });
         // Too late, or fallen over: the blocks are sent as they came, now and in every later turn.
@@ -186,8 +192,19 @@ fn jobs(view: &RequestView, body: &[u8], new: &[Candidate]) -> Vec<Job> {
         .collect()
 }
 
-fn rewrite(job: &Job, tokens: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
-    let made = compress_safely(&job.text, job.origin, tokens)?;
+/// What earlier blocks have told the model.
+fn explained(decided: &[(Candidate, Decision)]) -> Explained {
+    decided.iter().fold(
+        Explained::default(),
+        |explained, (_, decision)| match decision {
+            Decision::Keep => explained,
+            Decision::Replace(rewrite) => explained.after(&rewrite.text),
+        },
+    )
+}
+
+fn rewrite(job: &Job, explained: Explained, tokens: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
+    let made = compress_safely(&job.text, job.origin, explained, tokens)?;
     Some(Rewrite {
         stages: made.stages.iter().map(ToString::to_string).collect(),
         normalised: made
