@@ -21,7 +21,7 @@ define need
   $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); }
 endef
 
-.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench load-local weights build-test soak parity bench-local compiler llama-compiler servers clean
+.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench eval load-local weights build-test soak parity bench-local compiler llama-compiler servers clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -153,6 +153,9 @@ load-local: $(RELEASE) $(CACHE)/load/ready ## The load generator AIPerf against 
 	$(RELEASE) models pull
 	$(RELEASE) models pull all-minilm-l6-v2
 	SKINFLINT_BIN=$(abspath $(RELEASE)) python3 tests/load/run.py --aiperf $(abspath $(CACHE)/load/bin/aiperf)
+
+eval: build-test ## What compression saves and the error guard lets through, on data beside the project
+	target/debug/eval
 
 soak: build-test weights servers ## Hundreds of kills under load, callers that go away, recorded conversations, ten million rows (needs 5 GB): most of an hour
 	target/debug/soak

@@ -22,6 +22,7 @@ pub use crate::{
 };
 
 pub mod bench;
+pub mod eval;
 pub mod soak;
 pub mod sse;
 pub mod weights;

@@ -50,10 +50,14 @@ const DEFAULT_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/da
 /// Conversations at a time; the turns of each follow one another.
 const AT_ONCE: usize = 8;
 
+/// The folder of the evaluation data, which may not be there.
+pub fn evaluation_data() -> PathBuf {
+    std::env::var_os(DATA).map_or_else(|| DEFAULT_DATA.into(), PathBuf::from)
+}
+
 /// The folder of the recorded conversations, where it is there.
 pub fn data() -> Option<PathBuf> {
-    let data = std::env::var_os(DATA).map_or_else(|| DEFAULT_DATA.into(), PathBuf::from);
-    Some(data.join("tau_bench")).filter(|folder| folder.is_dir())
+    Some(evaluation_data().join("tau_bench")).filter(|folder| folder.is_dir())
 }
 
 /// Replays so many of the conversations in `folder` in each of the two protocols.
