@@ -22,6 +22,7 @@ mod budgets;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod compress;
 mod crash;
 #[cfg(test)]
 mod disconnect;

@@ -115,6 +115,11 @@ impl Compression {
         let jobs = jobs(view, body, &new);
         let counter = self.counter.clone();
         let encoding = encoding(&view.model.value);
+        if !encoding.is_ready() {
+            // Once in the life of the process, and not out of this call's allowance.
+            let loading = encoding.clone();
+            let _loaded = spawn_blocking(move || loading.load()).await;
+        }
         let work = spawn_blocking(move || {
             let tokens = |text: &str| {
                 let count = counter.text(&encoding, text);

@@ -11,7 +11,7 @@ use std::{
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use skinflint_decisions::{DecisionFile, DecisionFileError, DecisionStore};
+use skinflint_decisions::{DecisionFile, DecisionStore};
 use skinflint_policies::{Config, FieldFault, Local, ModelTable, Timeouts, Upstream};
 use skinflint_upstream::{BuildError, InFlight, Provider};
 use tower::{Service, ServiceExt};
@@ -80,9 +80,6 @@ pub enum StartError {
     /// The ledger or the budgets' counters cannot be opened.
     #[error(transparent)]
     Accounting(#[from] OpenError),
-    /// What was decided about blocks of conversations cannot be read.
-    #[error(transparent)]
-    Decisions(#[from] DecisionFileError),
     /// A provider's client cannot be made.
     #[error(transparent)]
     Upstream(#[from] BuildError),
@@ -156,7 +153,7 @@ impl Gateway {
         })
         .await?;
         drain.spawn(accounting.clone().upkeep());
-        let decisions = decisions(&folders.data, &admin_drain).await?;
+        let decisions = decisions(&folders.data, &admin_drain).await;
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
         let rungs = rungs(origins, relay, &local, &map);
         let pages = Admin::new(registry, listen.admin_access, drain.clone(), local.clone())
@@ -227,11 +224,23 @@ fn rungs(origins: Vec<Origin>, relay: Relay, local: &LocalModels, map: &RouteMap
     )
 }
 
-/// What was decided about blocks of conversations before, and a task that writes down what is decided from now on.
-async fn decisions(data: &Path, tasks: &Drain) -> Result<DecisionStore, StartError> {
-    let (store, file) = DecisionFile::open(&data.join(DECISIONS), DECISION_BYTES).await?;
-    tasks.spawn(file.write());
-    Ok(store)
+/// What was decided about blocks of conversations before, and a task that writes down what is decided from now on. Without
+/// a file the gateway serves all the same: then what it has sent is forgotten with the process.
+async fn decisions(data: &Path, tasks: &Drain) -> DecisionStore {
+    let path = data.join(DECISIONS);
+    // What is wrong with the folder is said of the file in it.
+    let _ = std::fs::create_dir_all(data);
+    match DecisionFile::open(&path, DECISION_BYTES).await {
+        Ok((store, file)) => {
+            tasks.spawn(file.write());
+            store
+        }
+        Err(error) => {
+            let because = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, because, "what becomes of blocks of conversations is kept in memory alone");
+            DecisionStore::in_memory(DECISION_BYTES)
+        }
+    }
 }
 
 /// The table of models, with the default embedder if it has been pulled.
