@@ -144,8 +144,7 @@ impl<'t> Decoder<'t> {
         let mut group_is_optional = false;
         loop {
             let (name, is_optional) = self.name(depth > 0)?;
-            separator = separator.or(self.separator()?);
-            self.skip_in_row(separator.unwrap_or(b','))?;
+            self.behind_name(&mut separator)?;
             if self.peek() == Some(b'{') {
                 if depth == 0 {
                     group_is_optional = is_optional;
@@ -187,10 +186,17 @@ impl<'t> Decoder<'t> {
         while closes < depth && self.peek() == Some(b'}') {
             self.at += 1;
             closes += 1;
-            *separator = separator.or(self.separator()?);
-            self.skip_in_row(separator.unwrap_or(b','))?;
+            self.behind_name(separator)?;
         }
         Ok(closes)
+    }
+
+    /// Passes over the space behind a name or group, and finds out the separator if it is not known.
+    fn behind_name(&mut self, separator: &mut Option<u8>) -> Result<(), Fault> {
+        if separator.is_none() {
+            *separator = self.separator()?;
+        }
+        self.skip_in_row(separator.unwrap_or(b','))
     }
 
     /// The separator behind a name or group, if one stands here. A tab is space, unless nothing but a
