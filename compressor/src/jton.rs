@@ -4,16 +4,20 @@
 //! Grids, name the members once and hold a value a cell:
 //!
 //! ```text
-//! table  = "[" [count] ":" name *(sep name) 1*(";" row) "]"
+//! table  = "[" [count] ":" column *(sep column) 1*(";" row) "]"
+//! column = name ["?"] [group]
+//! group  = "{" name [group] *(sep name [group]) "}"
 //! row    = cell *(sep cell)
 //! cell   = value / identifier (a string without quotes) / nothing
-//! name   = (string / identifier) ["?"]
+//! name   = string / identifier
 //! sep    = "," / tab / "|", the same throughout a table
 //! ```
 //!
 //! In JTON 1.0 an empty cell is `null`. The `?` behind a name is this project's own mark, written by
 //! [`Profile::Union`] alone and refused by readers of JTON 1.0: rows may be without this member, and
-//! an empty cell in the column says that this one is.
+//! an empty cell in the column says that this one is. So are groups: `a{b,c}` says that `a` is an object
+//! with the members `b` and `c`, whose values stand in the row as two cells. A group may be optional
+//! (`a?{b,c}`): a row is without it if the first of its cells is empty, and then so are the others.
 //!
 //! Written tables have no spaces, their count, and cells as JSON spelled them, so that
 //! `decode(encode(x)) == minify(x)` for every JSON text, byte by byte. Texts are handled as they are
@@ -24,7 +28,9 @@ mod columns;
 mod decode;
 mod encode;
 mod error;
+mod groups;
 mod lex;
+mod rows;
 pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
@@ -35,8 +41,8 @@ pub use error::{JtonError, JtonErrorKind};
 pub const HINT: &str =
     "Tables: [row count:columns;row;row]. Cells follow the order of columns; all else is JSON.";
 
-/// Tells a model how [`Profile::Union`] is read: one line, at most 29 tokens of o200k.
-pub const HINT_UNION: &str = "Tables: [row count:columns;row;row], else JSON. Empty cell under column?: that row lacks the key.";
+/// Tells a model how [`Profile::Union`] is read: one line, at most 32 tokens of o200k.
+pub const HINT_UNION: &str = "Tables: [row count:columns;row;row], else JSON. a{b,c}: object a. Empty cell under column?: no such key.";
 
 /// Stands in place of either hint where an earlier block of the conversation has it in full.
 pub const HINT_AGAIN: &str = "Tables as above:";
@@ -48,8 +54,9 @@ pub enum Profile {
     /// (The reference, in 1.0.3, miscounts brackets in the strings of a table within a table.)
     #[default]
     Standard,
-    /// Also lists of objects whose keys are some of the columns from left to right; see `?` in the
-    /// module's description. Only the decoders here read them.
+    /// Also lists of objects whose keys are some of the columns from left to right, and groups for
+    /// columns of objects with the same keys; see `?` and `{` in the module's description. Only the
+    /// decoders here read them.
     Union,
 }
 
@@ -71,7 +78,7 @@ pub fn encode(json: &str, profile: Profile) -> Result<String, JtonError> {
 /// Like [`encode()`], with tables where `cost` (tokens, say) says that they are smaller: of each list,
 /// and of the whole, so that the result never costs more than the minified text.
 ///
-/// However tables are nested, what is measured in all is at most 18 times as long as the text.
+/// However tables are nested, what is measured in all is at most 26 times as long as the text.
 pub fn encode_by_cost(
     json: &str,
     profile: Profile,
@@ -85,7 +92,8 @@ pub fn encode_by_cost(
 /// Accepts names without quotes (also with hyphens), one comma too many at the end of an object or
 /// list, `//` and `/* */`, a byte order mark, all three separators, tables without a count, strings
 /// without quotes in cells, and empty cells and `[:]`. As the reference does, it takes a count that
-/// differs from the rows, and gives short rows the nulls that they lack (an optional column: nothing);
+/// differs from the rows, and gives short rows the nulls that they lack (an optional column or group:
+/// nothing);
 /// it refuses long rows, rows without a cell, and a line break before `;` or a separator.
 ///
 /// A key that stands twice stays twice. `NaN` and `Infinity` are errors, as JSON has no words for

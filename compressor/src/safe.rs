@@ -33,7 +33,7 @@ pub enum Stage {
     Minify,
     /// Lists of JSON objects with the same keys are tables.
     Tables,
-    /// So are lists of objects some of which lack keys.
+    /// So are lists of objects some of which lack keys, or whose values are objects with the same keys.
     UnionTables,
     /// A text is folded.
     Fold(StageName),

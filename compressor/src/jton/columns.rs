@@ -3,7 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
+use super::lex;
 use super::scan::Minified;
+
+/// Longer names are written in quotes (JTON 1.0 section 6.5).
+const MAX_BARE_NAME: usize = 64;
 
 /// The most cells of a table for each member of its rows; with more, commas outweigh keys.
 const CELLS_PER_MEMBER: usize = 8;
@@ -48,14 +52,17 @@ pub(super) fn identical(minified: &Minified, array: usize) -> Option<Columns<'_>
             return None;
         }
     }
-    let names: Vec<_> = keys
+    if !are_distinct(&keys) {
+        return None;
+    }
+    let names = keys
         .into_iter()
         .map(|key| Name {
             key,
             is_optional: false,
         })
         .collect();
-    are_distinct(&names).then_some(Columns { names, cells })
+    Some(Columns { names, cells })
 }
 
 /// The columns of rows whose keys come in an order that one list of columns can have: each row's keys
@@ -82,7 +89,10 @@ pub(super) fn union(minified: &Minified, array: usize) -> Option<Columns<'_>> {
             filled[at] += 1;
         }
     }
-    let names: Vec<_> = order
+    if !are_distinct(&shapes.keys) {
+        return None;
+    }
+    let names = order
         .iter()
         .zip(filled)
         .map(|(column, filled)| Name {
@@ -90,7 +100,7 @@ pub(super) fn union(minified: &Minified, array: usize) -> Option<Columns<'_>> {
             is_optional: filled < height,
         })
         .collect();
-    are_distinct(&names).then_some(Columns { names, cells })
+    Some(Columns { names, cells })
 }
 
 /// The keys of all rows, numbered as they are first seen.
@@ -172,10 +182,21 @@ impl<'m> Shapes<'m> {
     }
 }
 
-/// Whether no two names are the same key, however they are spelled.
-fn are_distinct(names: &[Name<'_>]) -> bool {
-    let mut seen = HashSet::with_capacity(names.len());
-    names.iter().all(|name| seen.insert(code_units(name.key)))
+/// A key as a column's name: without its quotes where it is an identifier and no word of JTON's.
+pub(super) fn bare(key: &str) -> &str {
+    let name = key.get(1..key.len() - 1).unwrap_or_default();
+    let is_identifier = !name.is_empty()
+        && name.len() <= MAX_BARE_NAME
+        && lex::identifier(name.as_bytes(), 0) == name.len()
+        && !name.contains('-');
+    let is_word = matches!(name, "true" | "false" | "null" | "NaN" | "Infinity");
+    if is_identifier && !is_word { name } else { key }
+}
+
+/// Whether no two keys are the same, however they are spelled.
+pub(super) fn are_distinct(keys: &[&str]) -> bool {
+    let mut seen = HashSet::with_capacity(keys.len());
+    keys.iter().all(|key| seen.insert(code_units(key)))
 }
 
 /// The text of a string as UTF-16, in which surrogates may stand alone.

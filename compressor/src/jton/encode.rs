@@ -2,19 +2,18 @@
 
 use std::borrow::Cow;
 
-use super::columns::{self, Columns, Name};
+use super::columns::{self, Columns};
+use super::groups;
+use super::rows::Rows;
 use super::scan::{self, Kind, Minified};
-use super::{JtonError, Profile, decoded_limit, lex};
+use super::{JtonError, Profile, decoded_limit};
 
 /// What tables are written in has at most this many containers around it; what is deeper stays JSON.
 const MAX_DEPTH: usize = 128;
 
 /// Tables in this many others are weighed by their bytes and no longer by the caller's measure. Each
-/// of the others is measured twice, as table and list, and the whole text too.
+/// of the others is measured as list, table and table with groups, and the whole text twice.
 const MAX_WEIGHED: usize = 8;
-
-/// Longer names are written in quotes (JTON 1.0 section 6.5).
-const MAX_BARE_NAME: usize = 64;
 
 /// How a text is measured.
 pub(super) type Cost<'a> = &'a dyn Fn(&str) -> usize;
@@ -79,7 +78,7 @@ impl<'a> Encoder<'a> {
             }
             text.push('}');
         } else if let Some(columns) = self.columns(index) {
-            self.write_rows(&columns, nesting, text);
+            self.write_rows(columns, nesting, text);
         } else {
             text.push('[');
             let mut values = self.minified.values(index);
@@ -111,31 +110,27 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Writes rows as a table or as a list, whichever is smaller.
-    fn write_rows(&self, columns: &Columns<'a>, nesting: Nesting, text: &mut String) {
-        let within = Nesting {
-            containers: nesting.containers + 2,
+    /// Writes rows as a table, with groups or without, or as a list, whichever is smallest.
+    fn write_rows(&self, columns: Columns<'a>, nesting: Nesting, text: &mut String) {
+        let table = groups::table(self.minified, columns, self.profile == Profile::Union);
+        let within = |groups: usize| Nesting {
+            containers: nesting.containers + 2 + groups,
             tables: nesting.tables + 1,
         };
         let rows = Rows {
-            names: &columns.names,
-            cells: columns
+            columns: &table.columns,
+            width: table.depths.len(),
+            cells: table
                 .cells
                 .iter()
-                .map(|cell| cell.map(|index| self.cell(index, within)))
+                .zip(table.depths.iter().cycle())
+                .map(|(cell, groups)| cell.map(|index| self.cell(index, within(*groups))))
                 .collect(),
         };
         match self.cost.filter(|_| nesting.tables < MAX_WEIGHED) {
-            None if rows.is_table_shorter() => rows.write_table(text),
+            None if rows.is_table_shorter() => rows.write_table(true, text),
             None => rows.write_list(text),
-            Some(cost) => {
-                let mut table = String::new();
-                rows.write_table(&mut table);
-                let mut list = String::new();
-                rows.write_list(&mut list);
-                let is_table_smaller = cost(&table) < cost(&list);
-                text.push_str(if is_table_smaller { &table } else { &list });
-            }
+            Some(cost) => text.push_str(&smallest(&rows, cost)),
         }
     }
 
@@ -150,94 +145,20 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// A table's columns and the texts of its cells, row by row.
-struct Rows<'c, 'm> {
-    names: &'c [Name<'m>],
-    cells: Vec<Option<Cow<'m, str>>>,
-}
-
-impl Rows<'_, '_> {
-    fn rows(&self) -> std::slice::Chunks<'_, Option<Cow<'_, str>>> {
-        self.cells.chunks(self.names.len())
+fn smallest(rows: &Rows<'_, '_>, cost: Cost<'_>) -> String {
+    let mut best = String::new();
+    rows.write_list(&mut best);
+    let mut least = cost(&best);
+    for has_groups in [false, true] {
+        if has_groups && !rows.has_groups() {
+            break;
+        }
+        let mut table = String::new();
+        rows.write_table(has_groups, &mut table);
+        let cost = cost(&table);
+        if cost < least {
+            (best, least) = (table, cost);
+        }
     }
-
-    /// Compares the two without their cells: brackets, marks and names on one side, keys with their
-    /// quotes, colons and braces on the other.
-    fn is_table_shorter(&self) -> bool {
-        let mut in_table = "[]".len() + self.rows().len().to_string().len();
-        let mut in_list = "[]".len() + self.rows().len() - 1;
-        let mut keys = Vec::with_capacity(self.names.len());
-        for name in self.names {
-            in_table += 1 + bare(name.key).len() + usize::from(name.is_optional);
-            keys.push(name.key.len() + 1);
-        }
-        for row in self.rows() {
-            in_table += row.len();
-            let mut members = 0;
-            for (cell, key) in row.iter().zip(&keys) {
-                if cell.is_some() {
-                    members += 1;
-                    in_list += *key;
-                }
-            }
-            in_list += "{}".len() + usize::saturating_sub(members, 1);
-        }
-        in_table < in_list
-    }
-
-    fn write_table(&self, text: &mut String) {
-        text.push('[');
-        text.push_str(&self.rows().len().to_string());
-        let mut mark = ':';
-        for name in self.names {
-            text.push(mark);
-            text.push_str(bare(name.key));
-            if name.is_optional {
-                text.push('?');
-            }
-            mark = ',';
-        }
-        for row in self.rows() {
-            let mut mark = ';';
-            for cell in row {
-                text.push(mark);
-                text.push_str(cell.as_deref().unwrap_or_default());
-                mark = ',';
-            }
-        }
-        text.push(']');
-    }
-
-    fn write_list(&self, text: &mut String) {
-        let mut before_row = '[';
-        for row in self.rows() {
-            text.push(before_row);
-            text.push('{');
-            let mut is_first = true;
-            for (cell, name) in row.iter().zip(self.names) {
-                let Some(cell) = cell else { continue };
-                if !is_first {
-                    text.push(',');
-                }
-                text.push_str(name.key);
-                text.push(':');
-                text.push_str(cell);
-                is_first = false;
-            }
-            text.push('}');
-            before_row = ',';
-        }
-        text.push(']');
-    }
-}
-
-/// A key as a column's name: without its quotes where it is an identifier and no word of JTON's.
-fn bare(key: &str) -> &str {
-    let name = key.get(1..key.len() - 1).unwrap_or_default();
-    let is_identifier = !name.is_empty()
-        && name.len() <= MAX_BARE_NAME
-        && lex::identifier(name.as_bytes(), 0) == name.len()
-        && !name.contains('-');
-    let is_word = matches!(name, "true" | "false" | "null" | "NaN" | "Infinity");
-    if is_identifier && !is_word { name } else { key }
+    best
 }

@@ -5,6 +5,7 @@ use serde_json::Value as Tree;
 use super::{JtonErrorKind, Profile, decode, decode_strict, encode, encode_by_cost, minify};
 use crate::data;
 
+mod groups;
 mod laws;
 mod measures;
 mod speed;

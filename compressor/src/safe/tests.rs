@@ -24,35 +24,46 @@ fn flights(rows: usize) -> String {
     format!("[{}]", rows.join(", "))
 }
 
+/// Flights whose seats are no object.
+fn plain_flights(rows: usize) -> String {
+    flights(rows)
+        .replace(r#""seats": {"economy""#, r#""economy""#)
+        .replace("}}", "}")
+}
+
 #[test]
 fn lists_become_tables_behind_a_hint_and_come_back() {
-    let text = flights(20);
-    let compressed = compress(&text).unwrap();
-    assert_eq!(compressed.stages, [Stage::Minify, Stage::Tables]);
-    assert!(compressed.text.starts_with(HINT));
-    assert!(compressed.tokens_after * 10 < compressed.tokens_before * 7);
-    assert_eq!(
-        restore(&compressed.text).unwrap(),
-        jton::minify(&text).unwrap()
-    );
-    assert_eq!(compress(&compressed.text), None);
+    for (text, stage, hint) in [
+        (plain_flights(20), Stage::Tables, HINT),
+        (flights(20), Stage::UnionTables, HINT_UNION),
+    ] {
+        let compressed = compress(&text).unwrap();
+        assert_eq!(compressed.stages, [Stage::Minify, stage]);
+        assert!(compressed.text.starts_with(hint));
+        assert!(compressed.tokens_after * 10 < compressed.tokens_before * 7);
+        assert_eq!(
+            restore(&compressed.text).unwrap(),
+            jton::minify(&text).unwrap()
+        );
+        assert_eq!(compress(&compressed.text), None);
+    }
 }
 
 #[test]
 fn a_hint_is_given_once_in_a_conversation() {
-    let first = compress(&flights(20)).unwrap();
+    let first = compress(&plain_flights(20)).unwrap();
     let explained = Explained::default().after("Tables").after(&first.text);
-    let next = compress_safely(&flights(9), Origin::Other, explained, &tokens).unwrap();
+    let next = compress_safely(&plain_flights(9), Origin::Other, explained, &tokens).unwrap();
     assert!(next.text.starts_with("Tables as above:\n[9:"));
     assert_eq!(
         restore(&next.text).unwrap(),
-        jton::minify(&flights(9)).unwrap()
+        jton::minify(&plain_flights(9)).unwrap()
     );
     assert_eq!(
         compress_safely(&next.text, Origin::Other, explained, &tokens),
         None
     );
-    let sparse = r#"[{"id":1,"a":10,"b":2},{"id":2,"b":3},{"id":3,"a":4},{"id":4},{"id":5,"a":1,"b":9},{"id":6,"a":1,"b":9},{"id":7,"a":1},{"id":8,"b":9}]"#;
+    let sparse = r#"[{"id":1,"a":10,"b":2},{"id":2,"b":3},{"id":3,"a":4},{"id":4},{"id":5,"a":1,"b":9},{"id":6,"a":1,"b":9},{"id":7,"a":1},{"id":8,"b":9},{"id":9,"a":1,"b":9},{"id":10,"a":1,"b":9}]"#;
     let union = compress_safely(sparse, Origin::Other, explained, &tokens).unwrap();
     assert!(union.text.starts_with(HINT_UNION), "{}", union.text);
     assert_eq!(

@@ -6,7 +6,10 @@ use crate::jton::lex;
 
 /// A table that is not closed.
 pub(super) struct Table<'t> {
+    /// A column for each cell of a row.
     columns: Vec<Column<'t>>,
+    /// The names of groups, in the order in which they begin.
+    groups: Vec<&'t str>,
     /// Comma, tab or pipe.
     separator: u8,
     /// The digits before the colon, and where they stand.
@@ -16,39 +19,94 @@ pub(super) struct Table<'t> {
     rows: u64,
     /// Cells of this row so far, with the one that is next or being read.
     cells: usize,
-    /// Members that this row's object has so far.
-    members: usize,
+    /// This row's object has a member.
+    has_members: bool,
+    /// The optional group that the last cell was in is not in this row.
+    is_absent: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Column<'t> {
     /// The name, with its quotes if it has some.
     name: &'t str,
+    /// Rows may be without it, or without the outermost group that it is in.
     is_optional: bool,
+    /// How many groups it is in.
+    depth: usize,
+    /// How many of these begin with it; they are those before `groups`.
+    opens: usize,
+    groups: usize,
+    /// How many of these end with it.
+    closes: usize,
 }
 
-/// Writes a member's key.
-fn write_key(json: &mut String, table: &mut Table<'_>, column: Column<'_>) {
-    if table.members > 0 {
-        json.push(',');
+impl<'t> Column<'t> {
+    const fn new(name: &'t str, is_optional: bool) -> Self {
+        Self {
+            name,
+            is_optional,
+            depth: 0,
+            opens: 0,
+            groups: 0,
+            closes: 0,
+        }
     }
-    table.members += 1;
-    if column.name.starts_with('"') {
-        json.push_str(column.name);
+
+    /// It is the first cell of an outermost group.
+    const fn begins_group(self) -> bool {
+        self.depth > 0 && self.depth == self.opens
+    }
+}
+
+impl<'t> Table<'t> {
+    /// Whether the row has this column, whose cell is empty or not: an optional group is not there if
+    /// its first cell is empty.
+    fn has(&mut self, column: Column<'t>, is_empty: bool) -> bool {
+        if column.depth == 0 || column.begins_group() {
+            self.is_absent = is_empty && column.is_optional;
+        }
+        !self.is_absent
+    }
+
+    /// Writes a member's key, behind those of the groups that begin with it.
+    fn write_key(&mut self, json: &mut String, column: Column<'t>) {
+        if self.has_members {
+            json.push(',');
+        }
+        self.has_members = true;
+        let groups = column.groups - column.opens..column.groups;
+        for group in self.groups.get(groups).unwrap_or_default() {
+            write_name(json, group);
+            json.push('{');
+        }
+        write_name(json, column.name);
+    }
+
+    /// Writes the braces of the groups that end with a column.
+    fn close_groups(&self, json: &mut String, column: Column<'t>) {
+        if !self.is_absent {
+            json.extend((0..column.closes).map(|_| '}'));
+        }
+    }
+
+    /// Writes what a column has in a row that says nothing of it.
+    fn write_empty(&mut self, json: &mut String, column: Column<'t>) {
+        if self.has(column, true) {
+            self.write_key(json, column);
+            json.push_str("null");
+        }
+    }
+}
+
+fn write_name(json: &mut String, name: &str) {
+    if name.starts_with('"') {
+        json.push_str(name);
     } else {
         json.push('"');
-        json.push_str(column.name);
+        json.push_str(name);
         json.push('"');
     }
     json.push(':');
-}
-
-/// Writes what a column has in a row that says nothing of it.
-fn write_empty(json: &mut String, table: &mut Table<'_>, column: Column<'_>) {
-    if !column.is_optional {
-        write_key(json, table, column);
-        json.push_str("null");
-    }
 }
 
 impl<'t> Decoder<'t> {
@@ -57,12 +115,14 @@ impl<'t> Decoder<'t> {
         self.skip_space()?;
         let mut table = Box::new(Table {
             columns: Vec::new(),
+            groups: Vec::new(),
             separator: b',',
             count,
             count_at,
             rows: 0,
             cells: 1,
-            members: 0,
+            has_members: false,
+            is_absent: false,
         });
         if self.peek() == Some(b']') {
             self.check_count(&table)?;
@@ -70,35 +130,88 @@ impl<'t> Decoder<'t> {
             self.open.push(Open::Array);
             return Ok(self.close(']'));
         }
-        table.columns.push(self.name()?);
-        // A tab is space here, unless nothing but a name comes behind it.
-        let behind_name = self.at;
-        self.skip_space()?;
-        match self.peek() {
-            Some(separator @ (b',' | b'|')) => table.separator = separator,
-            Some(b';' | b']') | None => {}
-            Some(_) if self.bytes[behind_name..self.at].contains(&b'\t') => {
-                table.separator = b'\t';
-            }
-            Some(_) => {}
-        }
-        self.at = behind_name;
+        self.names(&mut table)?;
+        self.json.push_str("[{");
+        self.open.push(Open::Table(table));
+        Ok(Step::Cell)
+    }
+
+    /// Reads the names of a table's columns and the `;` behind them.
+    fn names(&mut self, table: &mut Table<'t>) -> Result<(), Fault> {
+        let mut separator = None;
+        // Groups that are not closed, and those of them that have no column yet.
+        let (mut depth, mut opens) = (0, 0);
+        let mut group_is_optional = false;
         loop {
-            self.skip_in_row(table.separator)?;
+            let (name, is_optional) = self.name(depth > 0)?;
+            self.behind_name(&mut separator)?;
+            if self.peek() == Some(b'{') {
+                if depth == 0 {
+                    group_is_optional = is_optional;
+                }
+                table.groups.push(name);
+                (depth, opens) = (depth + 1, opens + 1);
+                self.at += 1;
+                self.skip(separator != Some(b'\t'))?;
+                continue;
+            }
+            let mut column = Column::new(name, is_optional);
+            if depth > 0 {
+                column.is_optional = group_is_optional;
+                (column.depth, column.opens) = (depth, opens);
+                column.groups = table.groups.len();
+                column.closes = self.group_ends(depth, &mut separator)?;
+                depth -= column.closes;
+            }
+            opens = 0;
+            table.columns.push(column);
+            table.separator = separator.unwrap_or(b',');
             match self.peek() {
                 Some(byte) if byte == table.separator => {
                     self.at += 1;
                     self.skip(table.separator != b'\t')?;
-                    table.columns.push(self.name()?);
                 }
-                Some(b';') => break,
+                Some(b';') if depth == 0 => break,
+                _ if depth > 0 => return Err(Fault::expected("a separator or `}`", self.at)),
                 _ => return Err(Fault::expected("a separator or `;`", self.at)),
             }
         }
         self.at += 1;
-        self.json.push_str("[{");
-        self.open.push(Open::Table(table));
-        Ok(Step::Cell)
+        Ok(())
+    }
+
+    /// Reads the braces that close groups, at most so many; how many there are.
+    fn group_ends(&mut self, depth: usize, separator: &mut Option<u8>) -> Result<usize, Fault> {
+        let mut closes = 0;
+        while closes < depth && self.peek() == Some(b'}') {
+            self.at += 1;
+            closes += 1;
+            self.behind_name(separator)?;
+        }
+        Ok(closes)
+    }
+
+    /// Passes over the space behind a name or group, and finds out the separator if it is not known.
+    fn behind_name(&mut self, separator: &mut Option<u8>) -> Result<(), Fault> {
+        if separator.is_none() {
+            *separator = self.separator()?;
+        }
+        self.skip_in_row(separator.unwrap_or(b','))
+    }
+
+    /// The separator behind a name or group, if one stands here. A tab is space, unless nothing but a
+    /// name comes behind it.
+    fn separator(&mut self) -> Result<Option<u8>, Fault> {
+        let start = self.at;
+        self.skip_space()?;
+        let byte = self.peek();
+        let has_tab = self.bytes[start..self.at].contains(&b'\t');
+        self.at = start;
+        Ok(match byte {
+            Some(b',' | b'|') => byte,
+            Some(b';' | b']' | b'{' | b'}') | None => None,
+            Some(_) => has_tab.then_some(b'\t'),
+        })
     }
 
     /// Passes over space behind a name or cell, in which no line may end but before `]`.
@@ -111,7 +224,8 @@ impl<'t> Decoder<'t> {
         Ok(())
     }
 
-    fn name(&mut self) -> Result<Column<'t>, Fault> {
+    /// Reads a name; true if `?` stands behind it, which it may not in a group.
+    fn name(&mut self, in_group: bool) -> Result<(&'t str, bool), Fault> {
         let start = self.at;
         self.at = if self.peek() == Some(b'"') {
             lex::string(self.bytes, start)?
@@ -122,9 +236,9 @@ impl<'t> Decoder<'t> {
             return Err(Fault::expected("a column's name", start));
         }
         let name = &self.text[start..self.at];
-        let is_optional = self.peek() == Some(b'?');
+        let is_optional = !in_group && self.peek() == Some(b'?');
         self.at += usize::from(is_optional);
-        Ok(Column { name, is_optional })
+        Ok((name, is_optional))
     }
 
     /// Reads the beginning of a cell, or an empty one.
@@ -152,9 +266,12 @@ impl<'t> Decoder<'t> {
             return Err(Fault::new(JtonErrorKind::LongRow { columns }, start));
         };
         if is_empty {
-            write_empty(&mut self.json, table, column);
+            table.write_empty(&mut self.json, column);
+        } else if table.has(column, false) {
+            table.write_key(&mut self.json, column);
         } else {
-            write_key(&mut self.json, table, column);
+            let what = "an empty cell, as the first of its group is empty";
+            return Err(Fault::expected(what, start));
         }
         self.check_length()?;
         let end = lex::identifier(self.bytes, start);
@@ -188,6 +305,9 @@ impl<'t> Decoder<'t> {
         let Some(Open::Table(table)) = self.open.last_mut() else {
             return Ok(Step::After);
         };
+        if let Some(column) = table.columns.get(table.cells - 1) {
+            table.close_groups(&mut self.json, *column);
+        }
         if byte == Some(separator) {
             self.at += 1;
             table.cells += 1;
@@ -204,11 +324,12 @@ impl<'t> Decoder<'t> {
         }
         for at in cells..columns {
             let column = table.columns[at];
-            write_empty(&mut self.json, table, column);
+            table.write_empty(&mut self.json, column);
+            table.close_groups(&mut self.json, column);
         }
         table.rows += 1;
         table.cells = 1;
-        table.members = 0;
+        table.has_members = false;
         self.json.push('}');
         self.check_length()?;
         if byte == Some(b';') {

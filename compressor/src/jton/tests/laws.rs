@@ -38,16 +38,48 @@ fn key() -> impl Strategy<Value = String> {
     ]
 }
 
+/// What the values of a column look like: anything, or mostly objects with these members.
+#[derive(Debug, Clone)]
+enum Shape {
+    Any,
+    Object(Vec<(String, Shape)>),
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    Just(Shape::Any).prop_recursive(5, 12, 3, |inner| {
+        let members = prop::collection::vec((key(), inner), 0..4);
+        prop_oneof![2 => Just(Shape::Any), 1 => members.prop_map(Shape::Object)]
+    })
+}
+
+/// Values of a shape. Some are something else if `loose`.
+fn shaped(shape: Shape, any: &BoxedStrategy<String>, loose: bool) -> BoxedStrategy<String> {
+    match shape {
+        Shape::Any => any.clone(),
+        Shape::Object(members) => {
+            let members = members
+                .into_iter()
+                .map(|(key, shape)| (key, shaped(shape, any, loose)))
+                .collect();
+            let like = object(members, false);
+            if loose {
+                prop_oneof![9 => like, 1 => any.clone()].boxed()
+            } else {
+                like.boxed()
+            }
+        }
+    }
+}
+
 fn object(
-    keys: Vec<String>,
-    value: impl Strategy<Value = String> + Clone,
+    members: Vec<(String, BoxedStrategy<String>)>,
     optional: bool,
 ) -> impl Strategy<Value = String> {
-    let members = keys
+    let members = members
         .into_iter()
-        .map(|key| {
+        .map(|(key, value)| {
             let here = prop::bool::weighted(if optional { 0.7 } else { 1.0 });
-            (Just(key), value.clone(), here, space())
+            (Just(key), value, here, space())
         })
         .collect::<Vec<_>>();
     members.prop_map(|members| {
@@ -75,12 +107,19 @@ pub(crate) fn json() -> impl Strategy<Value = String> {
             });
         let single = {
             let inner = inner.clone();
-            prop::collection::vec(key(), 0..5)
-                .prop_flat_map(move |keys| object(keys, inner.clone(), false))
+            prop::collection::vec(key(), 0..5).prop_flat_map(move |keys| {
+                let members = keys.into_iter().map(|key| (key, inner.clone()));
+                object(members.collect(), false)
+            })
         };
-        let rows = (prop::collection::vec(key(), 0..4), any::<bool>()).prop_flat_map(
-            move |(keys, optional)| {
-                let row = object(keys, inner.clone(), optional);
+        let columns = prop::collection::vec((key(), shape()), 0..4);
+        let rows = (columns, any::<bool>(), any::<bool>()).prop_flat_map(
+            move |(columns, optional, loose)| {
+                let members = columns
+                    .into_iter()
+                    .map(|(key, shape)| (key, shaped(shape, &inner, loose)))
+                    .collect();
+                let row = object(members, optional);
                 (prop::collection::vec(row, 0..5), space())
                     .prop_map(|(rows, space)| format!("{space}[{}]{space}", rows.join(",")))
             },
@@ -92,9 +131,45 @@ pub(crate) fn json() -> impl Strategy<Value = String> {
 /// Pieces of JTON in any order.
 fn soup() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
-        "{", "}", "[", "]", "[2:", "[:", "[1:a,b;", "]", ",", ":", ";", "|", "\t", "?", "\"a\"",
-        "\"", "\\", "a", "b-c", "true", "null", "NaN", "-", "1", "0", ".5", "e3", " ", "\n", "\r",
-        "/", "//", "/*", "*/", "é", "\u{feff}", "\u{0}",
+        "{",
+        "}",
+        "[",
+        "]",
+        "[2:",
+        "[:",
+        "[1:a,b;",
+        "[:a{b,c};",
+        "[2:a?{b{c},d},e;",
+        "]",
+        ",",
+        ":",
+        ";",
+        "|",
+        "\t",
+        "?",
+        "\"a\"",
+        "\"",
+        "\\",
+        "a",
+        "b-c",
+        "true",
+        "null",
+        "NaN",
+        "-",
+        "1",
+        "0",
+        ".5",
+        "e3",
+        " ",
+        "\n",
+        "\r",
+        "/",
+        "//",
+        "/*",
+        "*/",
+        "é",
+        "\u{feff}",
+        "\u{0}",
     ]);
     prop::collection::vec(pieces, 0..20).prop_map(|pieces| pieces.concat())
 }
@@ -111,6 +186,24 @@ fn damaged(text: &str, damage: &[(prop::sample::Index, u8)]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Whether `?` or a brace stands behind a name without quotes, or behind the quotes of one.
+fn has_marks(encoded: &str) -> bool {
+    let mut in_string = false;
+    let mut before = b',';
+    let mut bytes = encoded.bytes();
+    while let Some(byte) = bytes.next() {
+        if in_string && byte == b'\\' {
+            bytes.next();
+        }
+        in_string ^= byte == b'"';
+        if !in_string && (byte == b'?' || byte == b'{' && !b"[{:,;".contains(&before)) {
+            return true;
+        }
+        before = byte;
+    }
+    false
+}
+
 fn comes_back(json: &str) -> Result<(), TestCaseError> {
     let minified = minify(json).unwrap();
     prop_assert_eq!(&minify(&minified).unwrap(), &minified);
@@ -118,6 +211,9 @@ fn comes_back(json: &str) -> Result<(), TestCaseError> {
     for profile in [Profile::Standard, Profile::Union] {
         let encoded = encode(json, profile).unwrap();
         prop_assert!(encoded.len() <= minified.len());
+        if profile == Profile::Standard {
+            prop_assert!(!has_marks(&encoded), "{}", encoded);
+        }
         prop_assert_eq!(&decode(&encoded).unwrap(), &minified);
         prop_assert_eq!(&decode_strict(&encoded).unwrap(), &minified);
         let cost = |text: &str| text.len() + 3 * text.matches([';', ',']).count();

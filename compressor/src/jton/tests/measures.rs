@@ -9,8 +9,9 @@ use crate::jton::{HINT, HINT_UNION, Profile, decode_strict, encode, encode_by_co
 use crate::{data, toon};
 
 /// By the beginning of a sample's name: the least savings, in percent of the minified tokens, by the
-/// standard profile and with optional columns.
-const LEAST_SAVINGS: [(&str, f64, f64); 6] = [
+/// standard profile and by the union profile.
+const LEAST_SAVINGS: [(&str, f64, f64); 7] = [
+    ("GitHub API events", 0.0, 6.0),
     ("employees", 37.0, 37.0),
     ("log records", 21.0, 21.0),
     ("messy text", 18.0, 18.0),
@@ -32,9 +33,9 @@ fn saved(text: &str, minified: &str) -> f64 {
 
 #[test]
 fn hints_are_short() {
-    for hint in [HINT, HINT_UNION] {
+    for (hint, most) in [(HINT, 29), (HINT_UNION, 32)] {
         println!("{} tokens: {hint}", tokens(hint));
-        assert!(!hint.contains('\n') && tokens(hint) <= 29, "{hint}");
+        assert!(!hint.contains('\n') && tokens(hint) <= most, "{hint}");
     }
 }
 
@@ -56,7 +57,7 @@ fn samples_save_what_they_should() {
         let [standard, union, by_toon] =
             [&standard, &union, &by_toon].map(|text| saved(text, &minified));
         println!(
-            "{name}: {} tokens minified; saved {standard:.1}%, with optional columns {union:.1}%, TOON {by_toon:.1}%",
+            "{name}: {} tokens minified; saved {standard:.1}%, in the union profile {union:.1}%, TOON {by_toon:.1}%",
             tokens(&minified)
         );
         assert!(union >= standard && standard >= by_toon, "{name}");

@@ -38,6 +38,11 @@ fn speed() {
     let pretty =
         serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(&uniform).unwrap())
             .unwrap();
+    let nested = uniform
+        .replace(r#""salary":"#, r#""pay":{"salary":"#)
+        .replace(r#","manager""#, r#"},"manager""#);
+    let groups = encode(&nested, Profile::Union).unwrap();
+    assert!(groups.contains("pay{salary,active},"));
     let encoded = encode(&uniform, Profile::Standard).unwrap();
     let union = encode(&rows, Profile::Union).unwrap();
     let standard = |text: &str| encode(text, Profile::Standard).unwrap();
@@ -50,8 +55,12 @@ fn speed() {
     measure("encode rows", &uniform, standard);
     measure("encode pretty rows", &pretty, standard);
     measure("encode irregular rows", &rows, optional);
+    measure("encode rows with groups", &nested, optional);
     measure("decode rows", &encoded, |text| decode(text).unwrap());
     measure("decode irregular rows", &union, |text| {
+        decode(text).unwrap()
+    });
+    measure("decode rows with groups", &groups, |text| {
         decode(text).unwrap()
     });
 }
