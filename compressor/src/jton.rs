@@ -29,6 +29,7 @@ mod decode;
 mod encode;
 mod error;
 mod groups;
+mod hint;
 mod lex;
 mod rows;
 pub(crate) mod scan;
@@ -36,16 +37,7 @@ pub(crate) mod scan;
 mod tests;
 
 pub use error::{JtonError, JtonErrorKind};
-
-/// Tells a model how [`Profile::Standard`] is read: one line, at most 29 tokens of o200k.
-pub const HINT: &str =
-    "Tables: [row count:columns;row;row]. Cells follow the order of columns; all else is JSON.";
-
-/// Tells a model how [`Profile::Union`] is read: one line, at most 32 tokens of o200k.
-pub const HINT_UNION: &str = "Tables: [row count:columns;row;row], else JSON. a{b,c}: object a. Empty cell under column?: no such key.";
-
-/// Stands in place of either hint where an earlier block of the conversation has it in full.
-pub const HINT_AGAIN: &str = "Tables as above:";
+pub use hint::Notation;
 
 /// Which lists become tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

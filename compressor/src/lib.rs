@@ -24,7 +24,7 @@ pub use log::normalise::Normalisation;
 pub use lossless::Rewrite;
 pub use origin::Origin;
 pub use place::Place;
-pub use safe::{Compressed, Explained, RestoreError, Stage, compress_safely, restore};
+pub use safe::{Compressed, RestoreError, Stage, compress_safely, restore};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::form::{FormError, StageName};
-use crate::jton::{self, HINT, HINT_AGAIN, HINT_UNION, JtonError, Profile};
+use crate::jton::{self, JtonError, Notation, Profile};
 use crate::kind::{self, Kind};
 use crate::log::normalise::Normalisation;
 use crate::lossless;
@@ -39,13 +39,6 @@ pub enum Stage {
     Fold(StageName),
 }
 
-/// What earlier blocks of a conversation, as they are sent, have told the model about our notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Explained {
-    tables: bool,
-    union: bool,
-}
-
 /// A text that is not in the form that its first line announces.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RestoreError {
@@ -66,10 +59,10 @@ pub enum RestoreError {
 pub fn compress_safely(
     text: &str,
     origin: Origin,
-    explained: Explained,
+    explained: Notation,
     count: &dyn Fn(&str) -> usize,
 ) -> Option<Compressed> {
-    if origin == Origin::Verbatim || hinted(text).is_some() {
+    if origin == Origin::Verbatim || Notation::split(text).is_some() {
         return None;
     }
     if kind::detect(text) != Kind::Json {
@@ -83,25 +76,14 @@ pub fn compress_safely(
         });
     }
     let minified = jton::minify(text).ok()?;
-    let table = |profile, hint, stage| {
+    let table = |profile, stage| {
         let table = jton::encode_by_cost(&minified, profile, count).ok()?;
+        let hint = Notation::of(&table).hint(explained);
         (table != minified).then(|| (format!("{hint}\n{table}"), vec![Stage::Minify, stage]))
     };
     let candidates = [
-        table(
-            Profile::Standard,
-            if explained.tables { HINT_AGAIN } else { HINT },
-            Stage::Tables,
-        ),
-        table(
-            Profile::Union,
-            if explained.union {
-                HINT_AGAIN
-            } else {
-                HINT_UNION
-            },
-            Stage::UnionTables,
-        ),
+        table(Profile::Standard, Stage::Tables),
+        table(Profile::Union, Stage::UnionTables),
         Some((minified.clone(), vec![Stage::Minify])),
     ];
     let tokens_before = count(text);
@@ -123,33 +105,14 @@ pub fn compress_safely(
 /// What the text was before [`compress_safely`]: JSON minified, other texts as they were after their normalisations. A
 /// text that was not compressed comes back as it is.
 pub fn restore(text: &str) -> Result<String, RestoreError> {
-    match hinted(text) {
-        Some(table) => Ok(jton::decode(table)?),
+    match Notation::split(text) {
         None => Ok(lossless::restore(text)?),
-    }
-}
-
-/// What stands behind the hint of a table.
-fn hinted(text: &str) -> Option<&str> {
-    [HINT, HINT_UNION, HINT_AGAIN]
-        .iter()
-        .find_map(|hint| text.strip_prefix(hint)?.strip_prefix('\n'))
-}
-
-impl Explained {
-    /// What is known once this block, as it is sent, has been read too.
-    #[must_use]
-    pub fn after(self, sent: &str) -> Self {
-        let has = |hint: &str| {
-            sent.strip_prefix(hint)
-                .is_some_and(|rest| rest.starts_with('\n'))
-        };
-        let union = self.union || has(HINT_UNION);
-        Self {
-            // Its hint says all that the other one does.
-            tables: self.tables || union || has(HINT),
-            union,
-        }
+        Some((notation, table)) => match jton::decode(table) {
+            Ok(json) => Ok(json),
+            // A tool may begin a list of tables with that word.
+            Err(_) if notation == Notation::default() => Ok(text.to_owned()),
+            Err(error) => Err(error.into()),
+        },
     }
 }
 

@@ -75,17 +75,21 @@ async fn a_result_is_sent_as_a_table_from_its_first_turn_on() {
         "{}",
         first[0]
     );
-    let told = gateway.cli(&["explain", &id]).await;
-    assert!(told.stdout.contains("compressed"), "{}", told.stdout);
-
     call(&gateway, turn("list_orders", 2), None).await;
     let second = sent(&provider);
     assert_eq!(second[0], first[0]);
-    assert!(second[1].starts_with("Tables as above:\n[20:"));
+    assert!(second[1].starts_with("Tables:\n[20:"));
 
     // What a call asks for, a new process and a new turn do not change what was sent before.
     gateway.signal(nix::sys::signal::Signal::SIGTERM);
     gateway.exited().await;
+    let told = gateway.cli(&["explain", &id]).await;
+    assert!(
+        told.stdout.contains("compressed: blocks 1"),
+        "{}{}",
+        told.stdout,
+        told.stderr
+    );
     gateway.start_again().await;
     call(&gateway, turn("list_orders", 3), None).await;
     assert_eq!(sent(&provider)[..2], second[..]);

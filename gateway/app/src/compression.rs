@@ -4,7 +4,7 @@ mod conversation;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use skinflint_compressor::{Explained, Origin, compress_safely};
+use skinflint_compressor::{Origin, compress_safely, jton::Notation};
 use skinflint_decisions::{Decision, DecisionStore, Rewrite};
 use skinflint_policies::CompressMode;
 use skinflint_protocol::{EditList, Endpoint, RequestView, ToolResults};
@@ -110,7 +110,7 @@ impl Compression {
         view: &RequestView,
         body: &[u8],
         new: Vec<Candidate>,
-        mut explained: Explained,
+        mut explained: Notation,
     ) -> Vec<(Candidate, Decision)> {
         let jobs = jobs(view, body, &new);
         let counter = self.counter.clone();
@@ -128,7 +128,7 @@ impl Compression {
             jobs.into_iter()
                 .filter_map(|job| {
                     let rewrite = rewrite(&job, explained, &tokens)?;
-                    explained = explained.after(&rewrite.text);
+                    explained = explained.and(explained_by(&rewrite));
                     Some((job.candidate.key, rewrite))
                 })
                 .collect::<Vec<_>>()
@@ -198,17 +198,21 @@ fn jobs(view: &RequestView, body: &[u8], new: &[Candidate]) -> Vec<Job> {
 }
 
 /// What earlier blocks have told the model.
-fn explained(decided: &[(Candidate, Decision)]) -> Explained {
+fn explained(decided: &[(Candidate, Decision)]) -> Notation {
     decided.iter().fold(
-        Explained::default(),
+        Notation::default(),
         |explained, (_, decision)| match decision {
             Decision::Keep => explained,
-            Decision::Replace(rewrite) => explained.after(&rewrite.text),
+            Decision::Replace(rewrite) => explained.and(explained_by(rewrite)),
         },
     )
 }
 
-fn rewrite(job: &Job, explained: Explained, tokens: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
+fn explained_by(rewrite: &Rewrite) -> Notation {
+    Notation::split(&rewrite.text).map_or_else(Notation::default, |(notation, _)| notation)
+}
+
+fn rewrite(job: &Job, explained: Notation, tokens: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
     let made = compress_safely(&job.text, job.origin, explained, tokens)?;
     Some(Rewrite {
         stages: made.stages.iter().map(ToString::to_string).collect(),
