@@ -14,7 +14,7 @@ use skinflint_protocol::{BlockKind, JsonLimits, RequestView};
 use skinflint_tokens::Encoding;
 
 use self::{
-    billing::{Bill, Blocks, TokenMemory},
+    billing::{Bill, Blocks, TokenMemory, number},
     trajectory::{Trajectory, read},
 };
 use super::{
@@ -167,8 +167,8 @@ impl Row {
 fn print(rows: &[Row]) {
     let share = |pair: Pair<f64>| format!("{:.1}%", saved(pair) * 100.0);
     let count = |pair: Pair<u64>| Pair {
-        before: pair.before as f64,
-        after: pair.after as f64,
+        before: number(pair.before),
+        after: number(pair.after),
     };
     let mut table = Table::new([
         Column::Left("CONVERSATION"),

@@ -53,13 +53,18 @@ impl Bill {
             OPENAI_LEAST.. => cached / OPENAI_STEP * OPENAI_STEP,
             _ => 0,
         };
-        let cost = |cached: u64, write: f64| READ * cached as f64 + write * (all - cached) as f64;
+        let cost = |cached: u64, write: f64| READ * number(cached) + write * number(all - cached);
         self.anthropic += cost(cached, ANTHROPIC_WRITE);
         self.openai += cost(openai_cached, 1.0);
-        self.uncached += all as f64;
+        self.uncached += number(all);
         self.sent = blocks.0.iter().map(|block| block.hash).collect();
         changed as u64
     }
+}
+
+/// More than four billion tokens are not counted.
+pub(super) fn number(tokens: u64) -> f64 {
+    u32::try_from(tokens).map_or(f64::INFINITY, f64::from)
 }
 
 impl Blocks {
