@@ -85,7 +85,7 @@ async fn a_result_is_sent_as_a_table_from_its_first_turn_on() {
     gateway.exited().await;
     let told = gateway.cli(&["explain", &id]).await;
     assert!(
-        told.stdout.contains("compressed: blocks 1"),
+        told.stdout.contains("compressed: ") && told.stdout.contains("stages minify + jton"),
         "{}{}",
         told.stdout,
         told.stderr

@@ -268,7 +268,7 @@ impl Done {
             blocks: self.blocks,
             tokens_before: self.tokens_before,
             tokens_after: self.tokens_after,
-            stages: self.stages,
+            stages: self.stages.join(" + "),
         });
         call
     }

@@ -115,8 +115,8 @@ pub(crate) enum Decision {
         tokens_before: u64,
         /// What they have.
         tokens_after: u64,
-        /// How.
-        stages: Vec<String>,
+        /// How, by the names of the stages.
+        stages: String,
     },
     /// A budget had no room, and the local model answers instead.
     Downgraded {
