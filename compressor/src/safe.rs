@@ -50,6 +50,10 @@ pub enum RestoreError {
     Fold(#[from] FormError),
 }
 
+/// Longer JSON texts are made into tables by bytes, since their tokens would have to be counted a dozen times; what is
+/// saved hardly differs.
+const COUNTED_BYTES: usize = 16 << 10;
+
 /// Another notation for the same content, where it takes fewer tokens, as `count` counts them; `None` where none does,
 /// or where the bytes matter.
 ///
@@ -77,7 +81,11 @@ pub fn compress_safely(
     }
     let minified = jton::minify(text).ok()?;
     let table = |profile, stage| {
-        let table = jton::encode_by_cost(&minified, profile, count).ok()?;
+        let table = if minified.len() <= COUNTED_BYTES {
+            jton::encode_by_cost(&minified, profile, count).ok()?
+        } else {
+            jton::encode(&minified, profile).ok()?
+        };
         let hint = Notation::of(&table).hint(explained);
         (table != minified).then(|| (format!("{hint}\n{table}"), vec![Stage::Minify, stage]))
     };

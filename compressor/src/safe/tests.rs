@@ -133,6 +133,24 @@ proptest! {
 }
 
 #[test]
+fn long_texts_are_counted_a_few_times() {
+    let text = plain_flights(600);
+    assert!(text.len() > 2 * COUNTED_BYTES);
+    let counts = std::cell::Cell::new(0);
+    let counting = |text: &str| {
+        counts.set(counts.get() + 1);
+        tokens(text)
+    };
+    let compressed = compress_safely(&text, Origin::Other, Notation::default(), &counting).unwrap();
+    assert!(counts.get() <= 4, "{}", counts.get());
+    assert!(compressed.tokens_after * 10 < compressed.tokens_before * 6);
+    assert_eq!(
+        restore(&compressed.text).unwrap(),
+        jton::minify(&text).unwrap()
+    );
+}
+
+#[test]
 fn a_text_that_begins_like_ours_is_left_alone() {
     let text = "Tables:\nusers (12 rows)\norders (7 rows)\n".repeat(9);
     assert_eq!(compress(&text), None);
