@@ -91,8 +91,10 @@ async fn a_result_is_sent_as_a_table_from_its_first_turn_on() {
         told.stderr
     );
     gateway.start_again().await;
-    call(&gateway, turn("list_orders", 3), None).await;
-    assert_eq!(sent(&provider)[..2], second[..]);
+    call(&gateway, turn("list_orders", 3), Some("off")).await;
+    let third = sent(&provider);
+    assert_eq!(third[..2], second[..]);
+    assert_eq!(third[2], rows(200));
     gateway.finish().await;
 }
 

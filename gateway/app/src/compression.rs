@@ -73,16 +73,24 @@ impl Compression {
     /// The call with new tool results made smaller, and earlier ones as they were sent. Whatever goes wrong, the call
     /// goes on as it came.
     pub(crate) async fn apply(&self, mode: CompressMode, call: ModelCall) -> ModelCall {
-        if mode == CompressMode::Off || !has_conversation(call.endpoint) {
+        if !has_conversation(call.endpoint) {
             return call;
         }
         let tenant = call.call.caller.tenant.id.as_str();
-        let done = self.compress(tenant, &call.view, &call.call.body).await;
+        let done = self
+            .compress(mode, tenant, &call.view, &call.call.body)
+            .await;
         done.put_into(call)
     }
 
-    /// What to change in a request.
-    pub(crate) async fn compress(&self, tenant: &str, view: &RequestView, body: &[u8]) -> Done {
+    /// What to change in a request: with [`CompressMode::Off`], what was changed when it was first sent.
+    pub(crate) async fn compress(
+        &self,
+        mode: CompressMode,
+        tenant: &str,
+        view: &RequestView,
+        body: &[u8],
+    ) -> Done {
         let conversation = Conversation::read(tenant, view, body);
         let mut decided = Vec::with_capacity(conversation.results.len());
         let mut new = Vec::new();
@@ -91,7 +99,10 @@ impl Compression {
                 Some(decision) => decided.push((candidate, decision)),
                 // What is not known and not new was sent as it came.
                 // Counting sends nothing.
-                None if candidate.is_new && view.endpoint != Endpoint::CountTokens => {
+                None if candidate.is_new
+                    && mode != CompressMode::Off
+                    && view.endpoint != Endpoint::CountTokens =>
+                {
                     new.push(candidate);
                 }
                 None => {}

@@ -109,12 +109,9 @@ async fn replay(
     for body in trajectory.calls()? {
         let view = RequestView::parse(trajectory.endpoint, &body, JsonLimits::default())
             .map_err(|error| format!("{}: {error}", trajectory.name))?;
-        let (sent, sent_view) = if mode == CompressMode::Off {
-            (body.clone(), view.clone())
-        } else {
-            let done = compression.compress("replay", &view, &body).await;
-            (done.edits.apply(&body)?, view.shifted(&done.edits.shift()))
-        };
+        let done = compression.compress(mode, "replay", &view, &body).await;
+        let sent = done.edits.apply(&body)?;
+        let sent_view = view.shifted(&done.edits.shift());
         let as_it_came = Blocks::of(&view, &body, memory);
         let as_it_is_sent = Blocks::of(&sent_view, &sent, memory);
         row.calls += 1;
