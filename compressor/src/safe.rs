@@ -58,8 +58,8 @@ const COUNTED_BYTES: usize = 16 << 10;
 /// or where the bytes matter.
 ///
 /// JSON is minified, and its lists of objects become tables (JTON 1.0, or its union of keys) behind a line that says how
-/// they are read; where `explained` says that an earlier block has that line, a shorter one does. Numbers and strings stay as they are spelled. Other texts are folded by [`lossless::rewrite`]. Pure: the
-/// same text gives the same result everywhere. What it has made it leaves alone.
+/// they are read; where `explained` says that an earlier block has that line, a shorter one does. Numbers and strings stay
+/// as they are spelled. Other texts are folded by [`lossless::rewrite`]. Pure: the same text gives the same result everywhere. What it has made it leaves alone.
 pub fn compress_safely(
     text: &str,
     origin: Origin,

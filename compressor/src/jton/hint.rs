@@ -21,7 +21,7 @@ const OPTIONAL: &str = "; empty under column?: no such key";
 const AGAIN: &str = "Tables:";
 
 impl Notation {
-    /// What an encoded text has that [`encode`](super::encode()) did not leave as JSON.
+    /// What the tables of a text have that [`encode`](super::encode()) has made; there is at least one.
     pub fn of(text: &str) -> Self {
         let mut notation = Self {
             tables: true,

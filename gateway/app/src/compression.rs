@@ -39,6 +39,7 @@ pub(crate) struct Done {
     tokens_before: u64,
     tokens_after: u64,
     stages: Vec<String>,
+    normalised: Vec<String>,
 }
 
 /// Longer than this the client does not wait for a smaller request. At some 5 MB/s, most of which is counting
@@ -239,6 +240,15 @@ fn rewrite(job: &Job, explained: Notation, tokens: &dyn Fn(&str) -> usize) -> Op
     })
 }
 
+/// Each name once.
+fn add_names(names: &mut Vec<String>, new: &[String]) {
+    for name in new {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+}
+
 // === impl Done ===
 
 impl Done {
@@ -253,11 +263,8 @@ impl Done {
             done.blocks += 1;
             done.tokens_before += rewrite.tokens_before;
             done.tokens_after += rewrite.tokens_after;
-            for stage in &rewrite.stages {
-                if !done.stages.contains(stage) {
-                    done.stages.push(stage.clone());
-                }
-            }
+            add_names(&mut done.stages, &rewrite.stages);
+            add_names(&mut done.normalised, &rewrite.normalised);
         }
         done
     }
@@ -280,6 +287,7 @@ impl Done {
             tokens_before: self.tokens_before,
             tokens_after: self.tokens_after,
             stages: self.stages.join(" + "),
+            normalised: self.normalised.join(" + "),
         });
         call
     }

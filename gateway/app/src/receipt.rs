@@ -117,6 +117,9 @@ pub(crate) enum Decision {
         tokens_after: u64,
         /// How, by the names of the stages.
         stages: String,
+        /// What was taken away for good, such as spaces at the ends of lines.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        normalised: String,
     },
     /// A budget had no room, and the local model answers instead.
     Downgraded {

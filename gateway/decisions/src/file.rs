@@ -1,6 +1,6 @@
 //! Decisions on disk: [`DecisionFile`].
 
-use std::{path::Path, time::Duration};
+use std::{fs::OpenOptions, io, path::Path, time::Duration};
 
 use skinflint_compressor::ChainHash;
 use sqlx::{
@@ -24,11 +24,20 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS decisions (
     decision TEXT NOT NULL
 )";
 
+/// An entry takes some 256 bytes beside its text.
+const PRUNE: &str = "DELETE FROM decisions WHERE id <= (
+    SELECT MAX(id) FROM (
+        SELECT id, SUM(LENGTH(CAST(decision AS BLOB)) + 256) OVER (ORDER BY id DESC) AS bytes
+        FROM decisions
+    ) WHERE bytes > ?
+)";
+
 /// A file of decisions that is open. Someone has to run [`DecisionFile::write`], to its end.
 #[derive(Debug)]
 pub struct DecisionFile {
     pool: SqlitePool,
     waiting: mpsc::Receiver<Note>,
+    limit_bytes: u64,
 }
 
 /// A file that cannot be used.
@@ -57,6 +66,7 @@ impl DecisionFile {
             // What a loss of power takes costs a prefix, once.
             .synchronous(SqliteSynchronous::Off)
             .busy_timeout(BUSY);
+        make_private(path).map_err(|error| fault(sqlx::Error::Io(error)))?;
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options)
@@ -65,13 +75,18 @@ impl DecisionFile {
         let known = read(&pool, limit_bytes).await.map_err(fault)?;
         let (sender, waiting) = mpsc::channel(WAITING);
         let store = DecisionStore::with_file(limit_bytes, known, sender);
-        Ok((store, Self { pool, waiting }))
+        let file = Self {
+            pool,
+            waiting,
+            limit_bytes,
+        };
+        Ok((store, file))
     }
 
     /// Writes down what the store is told, until it is closed or gone with all its clones.
     pub async fn write(mut self) {
         let mut notes = Vec::with_capacity(BATCH);
-        let mut is_open = true;
+        let (mut is_open, mut grown) = (true, 0);
         while is_open && self.waiting.recv_many(&mut notes, BATCH).await > 0 {
             let mut batch = Vec::with_capacity(notes.len());
             for note in notes.drain(..) {
@@ -80,7 +95,17 @@ impl DecisionFile {
                     Note::Closed => is_open = false,
                 }
             }
-            if let Err(error) = insert(&self.pool, &batch).await {
+            grown += batch
+                .iter()
+                .map(|(_, decision)| decision.bytes() as u64)
+                .sum::<u64>();
+            let mut done = insert(&self.pool, &batch).await;
+            // So the file takes at most twice the limit.
+            if done.is_ok() && grown > self.limit_bytes {
+                done = prune(&self.pool, self.limit_bytes).await;
+                grown = 0;
+            }
+            if let Err(error) = done {
                 tracing::warn!(%error, decisions = batch.len(), "decisions about blocks are not written down");
             }
         }
@@ -88,39 +113,47 @@ impl DecisionFile {
     }
 }
 
+/// Makes the file, if it is not there, for its owner alone: it holds what tools have said.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
 async fn read(
     pool: &SqlitePool,
     limit_bytes: u64,
 ) -> Result<Vec<(ChainHash, Decision)>, sqlx::Error> {
     sqlx::query(TABLE).execute(pool).await?;
-    let rows = sqlx::query("SELECT id, chain, decision FROM decisions ORDER BY id DESC")
+    prune(pool, limit_bytes).await?;
+    // The oldest first, so that the newest are the last ones that memory lets go.
+    let rows = sqlx::query("SELECT chain, decision FROM decisions ORDER BY id")
         .fetch_all(pool)
         .await?;
-    let (mut known, mut bytes) = (Vec::new(), 0);
+    let mut known = Vec::with_capacity(rows.len());
     for row in rows {
         let chain: Vec<u8> = row.try_get("chain")?;
         let text: &str = row.try_get("decision")?;
         // What another version wrote is passed over: its blocks are sent as they came.
-        let (Ok(chain), Ok(decision)) = (
+        if let (Ok(chain), Ok(decision)) = (
             <[u8; 32]>::try_from(chain.as_slice()),
             serde_json::from_str::<Decision>(text),
-        ) else {
-            continue;
-        };
-        bytes += decision.bytes() as u64;
-        if bytes > limit_bytes {
-            let oldest: i64 = row.try_get("id")?;
-            sqlx::query("DELETE FROM decisions WHERE id <= ?")
-                .bind(oldest)
-                .execute(pool)
-                .await?;
-            break;
+        ) {
+            known.push((ChainHash::from_bytes(chain), decision));
         }
-        known.push((ChainHash::from_bytes(chain), decision));
     }
-    // The oldest first, so that the newest are the last ones that memory lets go.
-    known.reverse();
     Ok(known)
+}
+
+/// Removes the oldest entries until the rest takes at most `limit_bytes`.
+async fn prune(pool: &SqlitePool, limit_bytes: u64) -> Result<(), sqlx::Error> {
+    sqlx::query(PRUNE)
+        .bind(i64::try_from(limit_bytes).unwrap_or(i64::MAX))
+        .execute(pool)
+        .await?;
+    Ok(())
 }
 
 async fn insert(pool: &SqlitePool, batch: &[(ChainHash, Decision)]) -> Result<(), sqlx::Error> {
@@ -174,6 +207,33 @@ mod tests {
             let (store, _file) = DecisionFile::open(&path, 3000).await.unwrap();
             assert_eq!(store.find(&key("a")), None);
             assert!(store.find(&key("b")).is_some() && store.find(&key("c")).is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_stays_bounded_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("decisions.db");
+        let (store, file) = DecisionFile::open(&path, 20_000).await.unwrap();
+        for number in 0..1000 {
+            store.settle(key(&number.to_string()), replace(&"x".repeat(1000)));
+        }
+        drop(store);
+        file.write().await;
+        let (store, _file) = DecisionFile::open(&path, u64::MAX).await.unwrap();
+        assert!(store.find(&key("999")).is_some() && store.find(&key("500")).is_none());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_its_owner_reads_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("decisions.db");
+        let (_store, _file) = DecisionFile::open(&path, LIMIT).await.unwrap();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0);
         }
     }
 

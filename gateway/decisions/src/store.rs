@@ -100,9 +100,7 @@ impl DecisionStore {
         }
         entry.into_value()
     }
-}
 
-impl DecisionStore {
     /// Has the file written to its end; what is decided later is not written down.
     pub async fn close(&self) {
         if let Some(file) = &self.file {

@@ -65,12 +65,11 @@ pub(super) fn evaluate(options: &Options) -> Result<Vec<Figure>, EvalError> {
             let mut shares: Vec<f64> = rows.iter().map(|row| share(of(row))).collect();
             shares.sort_by(f64::total_cmp);
             let at = |part: usize| shares.get(shares.len() * part / 10).copied();
-            let goal = if set == "tau" { 0.001 } else { 0.0 };
             figures.push(at_least(
                 &name(&format!("{bill}_saved")),
                 saved(rows, of),
                 "share",
-                goal,
+                0.001,
             ));
             for (quantile, part) in [("p50", 5), ("p10", 1), ("least", 0)] {
                 let value = at(part).unwrap_or(f64::NAN);

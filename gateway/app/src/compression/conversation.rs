@@ -1,5 +1,7 @@
 //! Which blocks of a request are results of tools, by what name each is known, and which are new: [`Conversation`].
 
+use std::borrow::Cow;
+
 use skinflint_compressor::ChainHash;
 use skinflint_protocol::{Block, BlockKind, JsonLimits, RequestView, Role, Span, json::Document};
 
@@ -27,7 +29,7 @@ pub(super) struct Candidate {
 const MARK: &str = "cache_control";
 
 impl Conversation {
-    /// Hashes all blocks. A block is what it says, whoever spells it how: breakpoints of caches do not count, since
+    /// Hashes all blocks up to the last result. A block is what it says, whoever spells it how: breakpoints of caches do not count, since
     /// clients move them from turn to turn, and a text counts the same as a string and as a part.
     pub(super) fn read(tenant: &str, view: &RequestView, body: &[u8]) -> Self {
         let answered = view
@@ -36,15 +38,20 @@ impl Conversation {
             .rposition(|block| block.role == Role::Assistant);
         let mut chain = ChainHash::start(tenant);
         let mut results = Vec::new();
-        for (index, block) in view.blocks.iter().enumerate() {
+        // Behind the last result nothing needs a name.
+        let last = view
+            .blocks
+            .iter()
+            .rposition(|block| block.kind == BlockKind::ToolResult);
+        let blocks = &view.blocks[..last.map_or(0, |last| last + 1)];
+        for (index, block) in blocks.iter().enumerate() {
             let kind = [block.role as u8, block.kind as u8];
             let text = block.text.as_ref().filter(|_| is_only_text(block.kind));
             chain = if let Some(literal) = text.and_then(|span| body.get(span.clone())) {
                 chain.followed_by(&[&kind, literal])
             } else {
                 let bytes = body.get(block.span.clone()).unwrap_or_default();
-                let (head, tail) = without_mark(block, bytes);
-                chain.followed_by(&[&kind, &[head, tail].concat()])
+                chain.followed_by(&[&kind, &without_mark(block, bytes)])
             };
             if let (BlockKind::ToolResult, Some(literal)) = (block.kind, &block.text) {
                 results.push(Candidate {
@@ -67,9 +74,9 @@ fn is_only_text(kind: BlockKind) -> bool {
     )
 }
 
-/// The block's bytes around its breakpoint, if it has one.
-fn without_mark<'b>(block: &Block, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
-    let whole = (bytes, &[][..]);
+/// The block's bytes without its breakpoint. What has none, such as a picture, is not copied.
+fn without_mark<'b>(block: &Block, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+    let whole = Cow::Borrowed(bytes);
     if !block.cache_control {
         return whole;
     }
@@ -85,10 +92,12 @@ fn without_mark<'b>(block: &Block, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
     };
     let tail = &bytes[mark.end..];
     if let Some(head) = head.strip_suffix(b",") {
-        return (head, tail);
+        return [head, tail].concat().into();
     }
     let rest = tail.trim_ascii_start();
-    (head, rest.strip_prefix(b",").unwrap_or(rest))
+    [head, rest.strip_prefix(b",").unwrap_or(rest)]
+        .concat()
+        .into()
 }
 
 /// Bytes that end with the mark's key and a colon, without these.
