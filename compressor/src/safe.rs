@@ -9,6 +9,7 @@ use crate::jton::{self, JtonError, Notation, Profile};
 use crate::kind::{self, Kind};
 use crate::log::normalise::Normalisation;
 use crate::lossless;
+use crate::omission::Omission;
 use crate::origin::Origin;
 
 /// A text that takes fewer tokens than it did.
@@ -20,6 +21,8 @@ pub struct Compressed {
     pub stages: Vec<Stage>,
     /// What was taken away before that, for good.
     pub normalised: Vec<Normalisation>,
+    /// What was left out before all of that; its line stands above the text.
+    pub omission: Option<Omission>,
     /// Tokens of the text as it came.
     pub tokens_before: usize,
     /// Tokens of the text as it is sent; fewer.
@@ -76,6 +79,7 @@ pub fn compress_safely(
             tokens_after: count(&rewrite.text),
             stages: rewrite.stages.into_iter().map(Stage::Fold).collect(),
             normalised: rewrite.normalised,
+            omission: None,
             text: rewrite.text,
         });
     }
@@ -105,6 +109,7 @@ pub fn compress_safely(
         text,
         stages,
         normalised: Vec::new(),
+        omission: None,
         tokens_before,
         tokens_after,
     })
