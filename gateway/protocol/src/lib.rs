@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod amendment;
+mod aside;
 mod conversation;
 #[cfg(test)]
 mod corpus;
@@ -17,6 +18,10 @@ mod tap;
 mod usage;
 
 pub use amendment::{LimitSpelling, ask_for_usage, clamp_output};
+pub use aside::{
+    Aside, AsideAnswer, AsideCall, AsideError, AsideResult, AsideTool, Heard, NamedAnswer,
+    may_offer, named_answers, offer,
+};
 pub use conversation::{
     AnswerFormat, CallChoice, Conversation, ConversationError, Function, Penalties, Speaker,
     ToolCall, ToolResults, Turn, Unsupported,
