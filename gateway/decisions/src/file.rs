@@ -10,7 +10,10 @@ use sqlx::{
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::store::{Decision, DecisionStore, Note};
+use crate::{
+    Record,
+    store::{DecisionStore, Note},
+};
 
 /// Decisions that may wait to be written; later ones are not kept on disk.
 const WAITING: usize = 4096;
@@ -125,7 +128,7 @@ fn make_private(path: &Path) -> io::Result<()> {
 async fn read(
     pool: &SqlitePool,
     limit_bytes: u64,
-) -> Result<Vec<(ChainHash, Decision)>, sqlx::Error> {
+) -> Result<Vec<(ChainHash, Record)>, sqlx::Error> {
     sqlx::query(TABLE).execute(pool).await?;
     prune(pool, limit_bytes).await?;
     // The oldest first, so that the newest are the last ones that memory lets go.
@@ -139,7 +142,7 @@ async fn read(
         // What another version wrote is passed over: its blocks are sent as they came.
         if let (Ok(chain), Ok(decision)) = (
             <[u8; 32]>::try_from(chain.as_slice()),
-            serde_json::from_str::<Decision>(text),
+            serde_json::from_str::<Record>(text),
         ) {
             known.push((ChainHash::from_bytes(chain), decision));
         }
@@ -156,7 +159,7 @@ async fn prune(pool: &SqlitePool, limit_bytes: u64) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn insert(pool: &SqlitePool, batch: &[(ChainHash, Decision)]) -> Result<(), sqlx::Error> {
+async fn insert(pool: &SqlitePool, batch: &[(ChainHash, Record)]) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     for (chain, decision) in batch {
         let text =
@@ -182,15 +185,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("decisions.db");
         let (store, file) = DecisionFile::open(&path, LIMIT).await.unwrap();
-        store.settle(key("a"), replace("é\"\n"));
-        store.settle(key("b"), Decision::Keep);
+        store.settle(key("a"), replace("é\"\n")).await;
+        store.settle(key("b"), Record::Keep).await;
         store.close().await;
         file.write().await;
-        store.settle(key("c"), Decision::Keep);
+        store.settle(key("c"), Record::Keep).await;
         let (store, _file) = DecisionFile::open(&path, LIMIT).await.unwrap();
-        assert_eq!(store.find(&key("a")), Some(replace("é\"\n")));
-        assert_eq!(store.settle(key("b"), replace("x")), Decision::Keep);
-        assert_eq!(store.find(&key("c")), None);
+        assert_eq!(store.find(&key("a")).await, Some(replace("é\"\n")));
+        assert_eq!(store.settle(key("b"), replace("x")).await, Record::Keep);
+        assert_eq!(store.find(&key("c")).await, None);
     }
 
     #[tokio::test]
@@ -199,14 +202,14 @@ mod tests {
         let path = folder.path().join("decisions.db");
         let (store, file) = DecisionFile::open(&path, LIMIT).await.unwrap();
         for name in ["a", "b", "c"] {
-            store.settle(key(name), replace(&name.repeat(1000)));
+            store.settle(key(name), replace(&name.repeat(1000))).await;
         }
         drop(store);
         file.write().await;
         for _ in 0..2 {
             let (store, _file) = DecisionFile::open(&path, 3000).await.unwrap();
-            assert_eq!(store.find(&key("a")), None);
-            assert!(store.find(&key("b")).is_some() && store.find(&key("c")).is_some());
+            assert_eq!(store.find(&key("a")).await, None);
+            assert!(store.find(&key("b")).await.is_some() && store.find(&key("c")).await.is_some());
         }
     }
 
@@ -216,12 +219,14 @@ mod tests {
         let path = folder.path().join("decisions.db");
         let (store, file) = DecisionFile::open(&path, 20_000).await.unwrap();
         for number in 0..1000 {
-            store.settle(key(&number.to_string()), replace(&"x".repeat(1000)));
+            store
+                .settle(key(&number.to_string()), replace(&"x".repeat(1000)))
+                .await;
         }
         drop(store);
         file.write().await;
         let (store, _file) = DecisionFile::open(&path, u64::MAX).await.unwrap();
-        assert!(store.find(&key("999")).is_some() && store.find(&key("500")).is_none());
+        assert!(store.find(&key("999")).await.is_some() && store.find(&key("500")).await.is_none());
     }
 
     #[cfg(unix)]

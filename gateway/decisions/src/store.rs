@@ -1,102 +1,137 @@
-//! Decisions in memory: [`DecisionStore`].
+//! Records in memory: [`DecisionStore`].
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use moka::sync::Cache;
-use serde::{Deserialize, Serialize};
 use skinflint_compressor::ChainHash;
 use tokio::sync::mpsc;
 
-/// What becomes of a block.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// It is sent as it came.
-    Keep,
-    /// This stands in its place.
-    Replace(Arc<Rewrite>),
-}
+use crate::{Record, SharedRecords};
 
-/// What stands in a block's place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rewrite {
-    /// The text, without the escapes of JSON.
-    pub text: String,
-    /// What made it, such as `jton`.
-    pub stages: Vec<String>,
-    /// What was changed for good on the way, such as `trailing_space`.
-    pub normalised: Vec<String>,
-    /// Tokens that the block had.
-    pub tokens_before: u64,
-    /// Tokens that it has.
-    pub tokens_after: u64,
-    /// What wrote it: changes with the rules, and is no part of the key.
-    pub version: u32,
-}
-
-/// Decisions by block; cheap to clone.
+/// What is remembered of conversations; cheap to clone.
 #[derive(Clone)]
 pub struct DecisionStore {
-    decisions: Cache<ChainHash, Decision>,
+    records: Cache<ChainHash, Record>,
     file: Option<mpsc::Sender<Note>>,
+    shared: Option<SharedRecords>,
 }
 
 /// What a file is told.
 #[derive(Debug)]
 pub(crate) enum Note {
-    /// A decision.
-    Settled(ChainHash, Decision),
+    /// A record.
+    Settled(ChainHash, Record),
     /// Nothing more comes.
     Closed,
 }
-
-/// Key, places in lists and counters of an entry, beside its text.
-const ENTRY_BYTES: usize = 256;
 
 impl DecisionStore {
     /// An empty store that forgets with the process, and before that what was not used for longest once it
     /// takes more than `limit_bytes`.
     pub fn in_memory(limit_bytes: u64) -> Self {
         Self {
-            decisions: Cache::builder()
+            records: Cache::builder()
                 .max_capacity(limit_bytes)
-                .weigher(|_, decision: &Decision| {
-                    u32::try_from(decision.bytes()).unwrap_or(u32::MAX)
-                })
+                .weigher(|_, record: &Record| u32::try_from(record.bytes()).unwrap_or(u32::MAX))
                 .build(),
             file: None,
+            shared: None,
         }
     }
 
     /// A store with what is known already, which tells `file` what comes.
     pub(crate) fn with_file(
         limit_bytes: u64,
-        known: Vec<(ChainHash, Decision)>,
+        known: Vec<(ChainHash, Record)>,
         file: mpsc::Sender<Note>,
     ) -> Self {
         let mut store = Self::in_memory(limit_bytes);
-        for (key, decision) in known {
-            store.decisions.insert(key, decision);
+        for (key, record) in known {
+            store.records.insert(key, record);
         }
         store.file = Some(file);
         store
     }
 
-    /// What was decided about a block.
-    pub fn find(&self, key: &ChainHash) -> Option<Decision> {
-        self.decisions.get(key)
+    /// Shares what is remembered with other gateways.
+    #[must_use]
+    pub fn shared_through(mut self, shared: SharedRecords) -> Self {
+        self.shared = Some(shared);
+        self
     }
 
-    /// Decides about a block, unless that has been done before; what holds from now on.
-    pub fn settle(&self, key: ChainHash, decision: Decision) -> Decision {
-        let entry = self.decisions.entry(key).or_insert(decision);
+    /// What is known by a key.
+    pub async fn find(&self, key: &ChainHash) -> Option<Record> {
+        let mut found = self.find_all(std::slice::from_ref(key)).await;
+        found.pop().flatten()
+    }
+
+    /// What is known by each key. Other gateways are asked once for all that this one does not know.
+    pub async fn find_all(&self, keys: &[ChainHash]) -> Vec<Option<Record>> {
+        let mut found: Vec<_> = keys.iter().map(|key| self.records.get(key)).collect();
+        let Some(shared) = &self.shared else {
+            return found;
+        };
+        let places: Vec<_> = (0..keys.len()).filter(|at| found[*at].is_none()).collect();
+        if places.is_empty() {
+            return found;
+        }
+        let missing: Vec<_> = places.iter().map(|at| keys[*at]).collect();
+        match shared.find(&missing).await {
+            Ok(theirs) => {
+                for (at, record) in places.into_iter().zip(theirs) {
+                    found[at] = record.map(|record| self.remember(keys[at], record));
+                }
+            }
+            Err(error) => tracing::warn!(
+                %error,
+                "what other gateways have decided is not known: blocks are sent as they came"
+            ),
+        }
+        found
+    }
+
+    /// Writes a record down, unless there is one by its key; what holds from now on.
+    pub async fn settle(&self, key: ChainHash, record: Record) -> Record {
+        let mut settled = self.settle_all(vec![(key, record)]).await;
+        settled.pop().unwrap_or(Record::Keep)
+    }
+
+    /// Writes records down, each unless there is one by its key; what holds from now on, in the same order. Where other
+    /// gateways cannot be told, nothing is decided but [`Record::Keep`], which all of them take what they do not know for.
+    pub async fn settle_all(&self, records: Vec<(ChainHash, Record)>) -> Vec<Record> {
+        let Some(shared) = &self.shared else {
+            let settled = records.into_iter();
+            return settled
+                .map(|(key, record)| self.remember(key, record))
+                .collect();
+        };
+        let settled = match shared.settle(&records).await {
+            Ok(settled) => settled,
+            Err(error) => {
+                tracing::warn!(%error, "other gateways cannot be told of decisions: blocks are sent as they came");
+                vec![None; records.len()]
+            }
+        };
+        let settled = records.into_iter().zip(settled);
+        settled
+            .map(|((key, _), record)| match record {
+                Some(record) => self.remember(key, record),
+                None => Record::Keep,
+            })
+            .collect()
+    }
+
+    /// The first record by a key stays.
+    fn remember(&self, key: ChainHash, record: Record) -> Record {
+        let entry = self.records.entry(key).or_insert(record);
         if entry.is_fresh()
             && let Some(file) = &self.file
             && file
                 .try_send(Note::Settled(key, entry.value().clone()))
                 .is_err()
         {
-            tracing::debug!("a decision about a block is not written down: the file is behind");
+            tracing::debug!("a decision is not written down: the file is behind");
         }
         entry.into_value()
     }
@@ -113,62 +148,12 @@ impl DecisionStore {
 impl fmt::Debug for DecisionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DecisionStore")
-            .field("entries", &self.decisions.entry_count())
+            .field("entries", &self.records.entry_count())
             .field("has_file", &self.file.is_some())
+            .field("is_shared", &self.shared.is_some())
             .finish_non_exhaustive()
     }
 }
 
-impl Decision {
-    /// What it takes up.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::Keep => ENTRY_BYTES,
-            Self::Replace(rewrite) => ENTRY_BYTES + rewrite.text.len(),
-        }
-    }
-}
-
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    pub(crate) fn key(name: &str) -> ChainHash {
-        ChainHash::start("acme").followed_by(&[name.as_bytes()])
-    }
-
-    pub(crate) fn replace(text: &str) -> Decision {
-        Decision::Replace(Arc::new(Rewrite {
-            text: text.to_owned(),
-            stages: vec!["jton".to_owned()],
-            normalised: Vec::new(),
-            tokens_before: 9,
-            tokens_after: 4,
-            version: 1,
-        }))
-    }
-
-    #[test]
-    fn the_first_decision_wins() {
-        let store = DecisionStore::in_memory(1 << 20);
-        assert_eq!(store.find(&key("a")), None);
-        assert_eq!(store.settle(key("a"), replace("x")), replace("x"));
-        assert_eq!(store.settle(key("a"), replace("y")), replace("x"));
-        assert_eq!(store.settle(key("a"), Decision::Keep), replace("x"));
-        assert_eq!(store.settle(key("b"), Decision::Keep), Decision::Keep);
-        assert_eq!(store.settle(key("b"), replace("y")), Decision::Keep);
-        assert_eq!(store.find(&key("a")), Some(replace("x")));
-    }
-
-    #[test]
-    fn what_it_takes_is_bounded() {
-        let store = DecisionStore::in_memory(100 * 1024);
-        let text = "x".repeat(1024);
-        for number in 0..1000 {
-            store.settle(key(&number.to_string()), replace(&text));
-        }
-        store.decisions.run_pending_tasks();
-        assert!(store.decisions.weighted_size() <= 100 * 1024);
-        assert!(store.decisions.entry_count() > 0);
-    }
-}
+pub(crate) mod tests;

@@ -80,6 +80,17 @@ struct HiddenRound {
     is_mixed: bool,
 }
 
+impl Aside {
+    /// About what it takes up.
+    pub fn bytes(&self) -> usize {
+        let texts = self.rounds.iter().flat_map(|round| {
+            let lists = round.calls.iter().chain(&round.results);
+            lists.chain([&round.said]).map(String::len)
+        });
+        texts.sum()
+    }
+}
+
 /// Whether the tool may be offered in a request: there are tools, none of that name, and what follows the request
 /// is a new answer of the model's.
 pub fn may_offer(view: &RequestView, name: &str) -> bool {
