@@ -1,6 +1,7 @@
 //! Blocks in, smaller blocks out; see [`compress_safely`].
 #![doc = include_str!("../README.md")]
 
+mod balanced;
 mod chain;
 #[cfg(test)]
 mod data;
@@ -20,6 +21,7 @@ mod safe;
 pub mod search;
 pub mod toon;
 
+pub use balanced::{SampleName, compress_balanced};
 pub use chain::ChainHash;
 pub use form::{FormError, StageName};
 pub use kind::Kind;
