@@ -4,7 +4,10 @@ use crate::form::{self, Form, FormError, StageName};
 use crate::kind::{self, Kind};
 use crate::log::normalise::{self, Normalisation};
 use crate::log::{dates, runs, templates};
+use crate::marker::PREFIX;
 use crate::{marker, search};
+
+use memchr::memmem;
 
 /// A text that was made smaller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +33,24 @@ const MIN_LENGTH: usize = 64;
 /// The same text and the same counter give the same result in any process. Time is linear in the
 /// length, apart from `count`, which is called at most six times.
 pub fn rewrite(text: &str, count: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
-    if text.len() < MIN_LENGTH || marker::contains_marker(text) {
+    (!marker::contains_marker(text))
+        .then(|| rewrite_cut(text, count))
+        .flatten()
+}
+
+/// [`rewrite`] of a text whose marks are all ours, where lines were left out. The first line is none.
+pub(crate) fn rewrite_cut(text: &str, count: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
+    if text.len() < MIN_LENGTH {
         return None;
     }
+    let marks = |text: &str| memmem::find_iter(text.as_bytes(), PREFIX.as_bytes()).count();
     let plan = plan(text)?;
     let mut tokens = count(text);
     let mut normalised = Vec::new();
     let mut body = text.to_owned();
     if let Some((changed, names)) = plan.normal {
         let fewer = count(&changed);
-        if fewer < tokens && !marker::contains_marker(&changed) {
+        if fewer < tokens && marks(&changed) == marks(text) {
             tokens = fewer;
             body = changed;
             normalised = names;

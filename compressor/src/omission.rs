@@ -61,6 +61,38 @@ impl Handle {
     }
 }
 
+impl Omission {
+    /// The line at the beginning of a text that says what was left out of it, without its end, and what stands below;
+    /// `None` if the first line is no such line.
+    pub fn split(text: &str) -> Option<(Self, &str)> {
+        let (line, rest) = text.split_once('\n')?;
+        let (omitted, line_rest) = line
+            .strip_prefix(PREFIX)?
+            .strip_prefix(' ')?
+            .split_once(" of ")?;
+        let mut words = line_rest.splitn(3, ' ');
+        let of = words.next()?.parse().ok()?;
+        let unit = words.next().and_then(Unit::named)?;
+        let (_, end) = words.next()?.split_once(" id ")?;
+        let omission = Self {
+            handle: end.split(' ').next()?.parse().ok()?,
+            omitted: omitted.parse().ok()?,
+            of,
+            unit,
+        };
+        // Nothing but what we write ourselves counts.
+        (omission.to_string() == line).then_some((omission, rest))
+    }
+}
+
+impl Unit {
+    fn named(name: &str) -> Option<Self> {
+        [Self::Rows, Self::Lines, Self::Hits, Self::Words]
+            .into_iter()
+            .find(|unit| unit.to_string() == name)
+    }
+}
+
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -143,5 +175,10 @@ mod tests {
             omission.to_string(),
             "[skinflint: 412 of 500 rows omitted; source intact; skinflint_fetch id 9f9f9f9f9f9f9f9f9f9f9f9f gives all]"
         );
+        let text = format!("{omission}\n[1,2]\n");
+        assert_eq!(Omission::split(&text), Some((omission, "[1,2]\n")));
+        assert_eq!(Omission::split(&text.replace("412", "0412")), None);
+        assert_eq!(Omission::split(&omission.to_string()), None);
+        assert_eq!(Omission::split("[skinflint: 3 lines omitted]\nx"), None);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::balanced::SampleName;
 use crate::form::{FormError, StageName};
 use crate::jton::{self, JtonError, Notation, Profile};
 use crate::kind::{self, Kind};
@@ -17,7 +18,7 @@ use crate::origin::Origin;
 pub struct Compressed {
     /// What to send.
     pub text: String,
-    /// What was done, in this order; [`restore`] undoes it.
+    /// What was done, in this order; [`restore`] undoes it, apart from samples.
     pub stages: Vec<Stage>,
     /// What was taken away before that, for good.
     pub normalised: Vec<Normalisation>,
@@ -29,7 +30,7 @@ pub struct Compressed {
     pub tokens_after: usize,
 }
 
-/// Something that is done without loss.
+/// Something that is done to a text, without loss unless it is a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// White space between the parts of a JSON text is left out.
@@ -40,6 +41,8 @@ pub enum Stage {
     UnionTables,
     /// A text is folded.
     Fold(StageName),
+    /// Parts of a text are left out.
+    Sample(SampleName),
 }
 
 /// A text that is not in the form that its first line announces.
@@ -116,8 +119,16 @@ pub fn compress_safely(
 }
 
 /// What the text was before [`compress_safely`]: JSON minified, other texts as they were after their normalisations. A
-/// text that was not compressed comes back as it is.
+/// text that was not compressed comes back as it is. What was left out does not come back: the line that says so stays,
+/// and so do the marks of gaps.
 pub fn restore(text: &str) -> Result<String, RestoreError> {
+    if let Some((line, rest)) = Omission::split(text) {
+        return Ok(format!("{line}\n{}", restore_kept(rest)?));
+    }
+    restore_kept(text)
+}
+
+fn restore_kept(text: &str) -> Result<String, RestoreError> {
     match Notation::split(text) {
         None => Ok(lossless::restore(text)?),
         Some((notation, table)) => match jton::decode(table) {
@@ -136,6 +147,7 @@ impl fmt::Display for Stage {
             Self::Tables => "jton",
             Self::UnionTables => "jton_union",
             Self::Fold(stage) => stage.as_str(),
+            Self::Sample(sample) => sample.as_str(),
         })
     }
 }

@@ -73,7 +73,7 @@ fn fold_unchecked(text: &str) -> Option<Form> {
 
 /// The lines that are results. A line of context (`path-12-text`) is known by the path of the matches
 /// around it, since a path may have such a number in it.
-fn hits<'t>(lines: &[&'t str]) -> Vec<Option<Hit<'t>>> {
+pub(crate) fn hits<'t>(lines: &[&'t str]) -> Vec<Option<Hit<'t>>> {
     let mut hits: Vec<Option<Hit<'t>>> = lines.iter().map(|line| match_line(line)).collect();
     let mut near = None;
     for (line, hit) in lines.iter().zip(&mut hits).rev() {

@@ -9,13 +9,13 @@ mod savings;
 use skinflint_tokens::{Counter, Encoding};
 
 /// Tokens by OpenAI's o200k.
-fn o200k(text: &str) -> usize {
+pub(crate) fn o200k(text: &str) -> usize {
     let count = Counter::new(0).text(&Encoding::O200k, text);
     usize::try_from(count.tokens).unwrap()
 }
 
 /// Something like tokens, quickly: a word, a number of up to three digits, or a mark each.
-fn rough(text: &str) -> usize {
+pub(crate) fn rough(text: &str) -> usize {
     let mut tokens = 0;
     let mut word = 0;
     for symbol in text.chars() {
