@@ -35,6 +35,8 @@ mod egress;
 #[cfg(test)]
 mod encodings;
 #[cfg(test)]
+mod fetch;
+#[cfg(test)]
 mod fidelity;
 #[cfg(test)]
 mod framing;

@@ -211,7 +211,7 @@ impl Accounting {
             let tenant = TenantId::parse(&reservation.tenant)
                 .and_then(|id| policies.tenants.get(&id).cloned());
             if let Some(tenant) = tenant {
-                let id = ReservationId(reservation.request.as_u128());
+                let id = ReservationId(reservation.reserved_as().as_u128());
                 let limits = scopes::limits_of_row(&tenant, reservation);
                 let now = clock::unix_millis();
                 let Reservation { tenant, upper, .. } = reservation;

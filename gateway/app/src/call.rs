@@ -7,7 +7,9 @@ use http::{Request, request::Parts};
 use skinflint_policies::{KeyId, ModelTarget, Policies, Tenant};
 use skinflint_protocol::{Endpoint, RequestView};
 
-use crate::{accounting::Spending, attribution::Attribution, receipt::Receipt};
+use uuid::Uuid;
+
+use crate::{accounting::Spending, attribution::Attribution, compression::Offer, receipt::Receipt};
 
 /// A request with the record of its call.
 #[derive(Debug)]
@@ -112,6 +114,10 @@ pub(crate) struct ModelCall {
     pub view: Arc<RequestView>,
     /// What it belongs to.
     pub attribution: Arc<Attribution>,
+    /// Where the gateway's own tool is on offer: what is known of the conversation.
+    pub offer: Option<Arc<Offer>>,
+    /// By what its room in budgets is set aside: one for all attempts.
+    pub reservation: Uuid,
 }
 
 /// What it may cost is reserved.

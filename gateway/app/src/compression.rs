@@ -1,18 +1,28 @@
 //! New tool results leave smaller than they came; what has been sent once stays as it was sent. See [`Compression`].
 
 mod conversation;
+mod decide;
+mod done;
+mod fetch;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use skinflint_compressor::{Origin, compress_safely, jton::Notation};
-use skinflint_decisions::{Decision, DecisionStore, Rewrite};
+use bytes::Bytes;
+use skinflint_compressor::{ChainHash, jton::Notation};
+use skinflint_decisions::{DecisionStore, Record};
 use skinflint_policies::CompressMode;
-use skinflint_protocol::{EditList, Endpoint, RequestView, ToolResults};
+use skinflint_protocol::{
+    Aside, Endpoint, NamedAnswer, RequestView, may_offer, named_answers, offer,
+};
 use skinflint_tokens::{Counter, Encoding};
 use tokio::{task::spawn_blocking, time::timeout};
 
-use self::conversation::{Candidate, Conversation};
-use crate::{call::ModelCall, receipt};
+use self::{
+    conversation::{Candidate, Conversation, aside_key, original_key},
+    decide::{Made, Work, explained_by},
+};
+pub(crate) use self::{done::Done, fetch::Offer};
+use crate::call::ModelCall;
 
 /// Compresses what calls bring, once; cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,33 +32,19 @@ pub(crate) struct Compression {
     allowance: Duration,
 }
 
-/// A block that is decided about for the first time.
-#[derive(Debug)]
-struct Job {
-    candidate: Candidate,
-    text: String,
-    origin: Origin,
+/// Whose request it is, and what may be done to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// What may be done to new results.
+    pub mode: CompressMode,
+    /// Whose decisions hold.
+    pub tenant: &'a str,
+    /// Within what what is left out can be fetched.
+    pub task: &'a str,
 }
 
-/// What was done to a request.
-#[derive(Debug, Default)]
-pub(crate) struct Done {
-    /// Where.
-    pub edits: EditList,
-    blocks: u64,
-    tokens_before: u64,
-    tokens_after: u64,
-    stages: Vec<String>,
-    normalised: Vec<String>,
-}
-
-/// Longer than this the client does not wait for a smaller request. At some 5 MB/s, most of which is counting
-/// tokens, a new block of 2 MB is done in that time.
+/// Longer than this the client does not wait for a smaller request. A new block of 2 MB is done in that time.
 const ALLOWANCE: Duration = Duration::from_millis(500);
-/// Texts too short to gain anything by.
-const SHORTEST: usize = 64;
-/// Changes whenever the same text would be made into something else; recorded with each decision.
-const VERSION: u32 = 1;
 
 // === impl Compression ===
 
@@ -77,94 +73,181 @@ impl Compression {
         if !has_conversation(call.endpoint) {
             return call;
         }
-        let tenant = call.call.caller.tenant.id.as_str();
-        let done = self
-            .compress(mode, tenant, &call.view, &call.call.body)
-            .await;
+        let terms = Terms {
+            mode,
+            tenant: call.call.caller.tenant.id.as_str(),
+            task: call.attribution.task.as_str(),
+        };
+        let done = self.compress(terms, &call.view, &call.call.body).await;
         done.put_into(call)
     }
 
     /// What to change in a request: with [`CompressMode::Off`], what was changed when it was first sent.
     pub(crate) async fn compress(
         &self,
-        mode: CompressMode,
-        tenant: &str,
-        view: &RequestView,
-        body: &[u8],
+        terms: Terms<'_>,
+        view: &Arc<RequestView>,
+        body: &Bytes,
     ) -> Done {
-        let conversation = Conversation::read(tenant, view, body);
-        let mut decided = Vec::with_capacity(conversation.results.len());
+        let mut conversation = Conversation::of(terms.tenant, view, body);
+        let results = conversation.results();
+        let mut done = Done::default();
+        let known = self.known(&results, terms.mode, view, &mut conversation);
+        let (known, offered) = known.await;
+        if offered {
+            self.offer(terms, view, body, &mut conversation, &mut done)
+                .await;
+        }
+        let mut explained = Notation::default();
         let mut new = Vec::new();
-        for candidate in conversation.results {
-            match self.store.find(&candidate.key) {
-                Some(decision) => decided.push((candidate, decision)),
-                // What is not known and not new was sent as it came.
-                // Counting sends nothing.
+        for (candidate, record) in results.into_iter().zip(known) {
+            match record {
+                Some(Record::Replace(rewrite)) => {
+                    explained = explained.and(explained_by(&rewrite.text));
+                    done.replace(&candidate, &rewrite);
+                }
+                // What is not known and not new was sent as it came. Counting sends nothing.
                 None if candidate.is_new
-                    && mode != CompressMode::Off
+                    && terms.mode != CompressMode::Off
                     && view.endpoint != Endpoint::CountTokens =>
                 {
                     new.push(candidate);
                 }
-                None => {}
+                _ => {}
             }
         }
         if !new.is_empty() {
-            let explained = explained(&decided);
-            decided.extend(self.decide(view, body, new, explained).await);
+            let work = Work {
+                view: view.clone(),
+                body: body.clone(),
+                new: new.clone(),
+                explained,
+                may_omit: offered && terms.mode >= CompressMode::Balanced,
+                counter: self.counter.clone(),
+                encoding: encoding(&view.model.value),
+            };
+            self.decide(terms, work, &new, &mut done).await;
         }
-        Done::of(&decided)
+        done
+    }
+
+    /// What was decided about results, and whether the conversation has the gateway's tool, which is decided when it opens.
+    async fn known(
+        &self,
+        results: &[Candidate],
+        mode: CompressMode,
+        view: &RequestView,
+        conversation: &mut Conversation<'_>,
+    ) -> (Vec<Option<Record>>, bool) {
+        let mut keys: Vec<_> = results.iter().map(|result| result.key).collect();
+        if !may_offer(view, fetch::TOOL.name) {
+            return (self.store.find_all(&keys).await, false);
+        }
+        let (opening, is_open) = conversation.opening();
+        keys.push(opening);
+        let mut known = self.store.find_all(&keys).await;
+        let offered = match known.pop().flatten() {
+            Some(record) => record == Record::Offer(true),
+            None if is_open
+                && mode >= CompressMode::Balanced
+                && view.endpoint != Endpoint::CountTokens =>
+            {
+                self.store.settle(opening, Record::Offer(true)).await == Record::Offer(true)
+            }
+            None => false,
+        };
+        (known, offered)
+    }
+
+    /// Puts the tool into a request, and what its client has not seen of earlier answers.
+    async fn offer(
+        &self,
+        terms: Terms<'_>,
+        view: &RequestView,
+        body: &[u8],
+        conversation: &mut Conversation<'_>,
+        done: &mut Done,
+    ) {
+        offer(view, &fetch::TOOL, &mut done.edits);
+        let answers = named_answers(view, body);
+        let mut key = |answer: &NamedAnswer| {
+            let asked = conversation.hash(answer.block);
+            aside_key(asked, &answer.name)
+        };
+        let keys: Vec<_> = answers.iter().map(&mut key).collect();
+        let known = self.store.find_all(&keys).await;
+        let asides: Vec<_> = answers
+            .iter()
+            .zip(&known)
+            .filter_map(|(answer, record)| match record {
+                Some(Record::Aside(aside)) => Some((answer.message, aside.as_ref())),
+                _ => None,
+            })
+            .collect();
+        Aside::splice(&asides, view.endpoint, body, &mut done.edits);
+        done.offer = Some(Arc::new(Offer {
+            store: self.store.clone(),
+            tenant: terms.tenant.to_owned(),
+            task: terms.task.to_owned(),
+            asked: conversation.hash(view.blocks.len()),
+        }));
     }
 
     /// Decides about new blocks, for good.
-    async fn decide(
-        &self,
-        view: &RequestView,
-        body: &[u8],
-        new: Vec<Candidate>,
-        mut explained: Notation,
-    ) -> Vec<(Candidate, Decision)> {
-        let jobs = jobs(view, body, &new);
-        let counter = self.counter.clone();
-        let encoding = encoding(&view.model.value);
-        if !encoding.is_ready() {
+    async fn decide(&self, terms: Terms<'_>, work: Work, new: &[Candidate], done: &mut Done) {
+        if !work.encoding.is_ready() {
             // Once in the life of the process, and not out of this call's allowance.
-            let loading = encoding.clone();
+            let loading = work.encoding.clone();
             let _loaded = spawn_blocking(move || loading.load()).await;
         }
-        let work = spawn_blocking(move || {
-            let tokens = |text: &str| {
-                let count = counter.text(&encoding, text);
-                usize::try_from(count.tokens).unwrap_or(usize::MAX)
-            };
-            jobs.into_iter()
-                .filter_map(|job| {
-                    let rewrite = rewrite(&job, explained, &tokens)?;
-                    explained = explained.and(explained_by(&rewrite));
-                    Some((job.candidate.key, rewrite))
-                })
-                .collect::<Vec<_>>()
-        });
         // Too late, or fallen over: the blocks are sent as they came, now and in every later turn.
-        let rewrites = match timeout(self.allowance, work).await {
-            Ok(Ok(rewrites)) => rewrites,
+        let made = match timeout(self.allowance, spawn_blocking(move || work.run())).await {
+            Ok(Ok(made)) => made,
             Ok(Err(error)) => {
                 tracing::error!(%error, "compressing panicked; the call goes on as it came");
                 Vec::new()
             }
             Err(_) => Vec::new(),
         };
-        let mut rewrites: HashMap<_, _> = rewrites.into_iter().collect();
-        new.into_iter()
-            .map(|candidate| {
-                let decision = rewrites
-                    .remove(&candidate.key)
-                    .map_or(Decision::Keep, |rewrite| {
-                        Decision::Replace(Arc::new(rewrite))
-                    });
-                let settled = self.store.settle(candidate.key, decision);
-                (candidate, settled)
+        let mut decided = self.keep_originals(terms, made).await;
+        let records = new.iter().map(|candidate| {
+            let made = decided.remove(&candidate.key);
+            (candidate.key, made.unwrap_or(Record::Keep))
+        });
+        let settled = self.store.settle_all(records.collect()).await;
+        for (candidate, record) in new.iter().zip(settled) {
+            if let Record::Replace(rewrite) = record {
+                done.replace(candidate, &rewrite);
+            }
+        }
+    }
+
+    /// Keeps whole texts before anything is sent that refers to them.
+    async fn keep_originals(
+        &self,
+        terms: Terms<'_>,
+        made: Vec<Made>,
+    ) -> HashMap<ChainHash, Record> {
+        let originals = made.iter().filter_map(|made| {
+            let (handle, text) = made.original.as_ref()?;
+            let key = original_key(terms.tenant, terms.task, *handle);
+            Some((key, Record::Original(text.clone())))
+        });
+        let originals: Vec<_> = originals.collect();
+        let mut kept = HashMap::new();
+        if !originals.is_empty() {
+            let settled = self.store.settle_all(originals.clone()).await;
+            kept.extend(originals.into_iter().map(|(key, _)| key).zip(settled));
+        }
+        let is_kept = |made: &Made| {
+            made.original.as_ref().is_none_or(|(handle, _)| {
+                let key = original_key(terms.tenant, terms.task, *handle);
+                matches!(kept.get(&key), Some(Record::Original(_)))
             })
+        };
+        made.into_iter()
+            .filter(is_kept)
+            .map(|made| (made.key, Record::Replace(Arc::new(made.rewrite))))
             .collect()
     }
 }
@@ -185,111 +268,6 @@ fn encoding(model: &str) -> Encoding {
     match Encoding::of(None, model) {
         Encoding::Cl100k => Encoding::Cl100k,
         _ => Encoding::O200k,
-    }
-}
-
-/// The new blocks that may be rewritten, with their texts.
-fn jobs(view: &RequestView, body: &[u8], new: &[Candidate]) -> Vec<Job> {
-    let results = ToolResults::of_view(view, body);
-    new.iter()
-        .filter(|candidate| candidate.literal.len() >= SHORTEST)
-        .filter_map(|candidate| {
-            let block = view.blocks.get(candidate.block)?;
-            let origin = results.call(block).map_or(Origin::Other, |call| {
-                Origin::of_call(&call.name, &call.arguments)
-            });
-            // A lone surrogate is no text.
-            let text = serde_json::from_slice(body.get(candidate.literal.clone())?).ok()?;
-            Some(Job {
-                candidate: candidate.clone(),
-                text,
-                origin,
-            })
-        })
-        .collect()
-}
-
-/// What earlier blocks have told the model.
-fn explained(decided: &[(Candidate, Decision)]) -> Notation {
-    decided.iter().fold(
-        Notation::default(),
-        |explained, (_, decision)| match decision {
-            Decision::Keep => explained,
-            Decision::Replace(rewrite) => explained.and(explained_by(rewrite)),
-        },
-    )
-}
-
-fn explained_by(rewrite: &Rewrite) -> Notation {
-    Notation::split(&rewrite.text).map_or_else(Notation::default, |(notation, _)| notation)
-}
-
-fn rewrite(job: &Job, explained: Notation, tokens: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
-    let made = compress_safely(&job.text, job.origin, explained, tokens)?;
-    Some(Rewrite {
-        stages: made.stages.iter().map(ToString::to_string).collect(),
-        normalised: made
-            .normalised
-            .iter()
-            .map(|name| name.as_str().to_owned())
-            .collect(),
-        tokens_before: made.tokens_before as u64,
-        tokens_after: made.tokens_after as u64,
-        text: made.text,
-        version: VERSION,
-    })
-}
-
-/// Each name once.
-fn add_names(names: &mut Vec<String>, new: &[String]) {
-    for name in new {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-}
-
-// === impl Done ===
-
-impl Done {
-    fn of(decided: &[(Candidate, Decision)]) -> Self {
-        let mut done = Self::default();
-        for (candidate, decision) in decided {
-            let Decision::Replace(rewrite) = decision else {
-                continue;
-            };
-            done.edits
-                .replace_with_text(candidate.literal.clone(), &rewrite.text);
-            done.blocks += 1;
-            done.tokens_before += rewrite.tokens_before;
-            done.tokens_after += rewrite.tokens_after;
-            add_names(&mut done.stages, &rewrite.stages);
-            add_names(&mut done.normalised, &rewrite.normalised);
-        }
-        done
-    }
-
-    fn put_into(self, mut call: ModelCall) -> ModelCall {
-        if self.edits.is_empty() {
-            return call;
-        }
-        let body = match self.edits.apply(&call.call.body) {
-            Ok(body) => body,
-            Err(error) => {
-                tracing::error!(%error, "a compressed request cannot be put together; it goes on as it came");
-                return call;
-            }
-        };
-        call.view = Arc::new(call.view.shifted(&self.edits.shift()));
-        call.call.body = body;
-        call.call.receipt.decide(receipt::Decision::Compressed {
-            blocks: self.blocks,
-            tokens_before: self.tokens_before,
-            tokens_after: self.tokens_after,
-            stages: self.stages.join(" + "),
-            normalised: self.normalised.join(" + "),
-        });
-        call
     }
 }
 

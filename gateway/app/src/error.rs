@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use skinflint_budget::{BudgetError, Refusal};
 use skinflint_ledger::LedgerError;
 use skinflint_local_model::{EncodeFault, EngineFault, GenerateError};
 use skinflint_money::MoneyOverflow;
 use skinflint_policies::{ByteSize, TenantId};
 use skinflint_protocol::{
-    ConversationError, EditError, Endpoint, TapError, Unsupported, ViewError,
+    AsideError, ConversationError, EditError, Endpoint, TapError, Unsupported, ViewError,
 };
 use skinflint_upstream::{BodyError, SendError};
+
+use crate::body::BoxError;
 
 /// Any refusal or failure of a call.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,9 @@ pub(crate) enum CallError {
     /// The local model refused or failed.
     #[error(transparent)]
     Local(#[from] LocalError),
+    /// The model asked the gateway for something, and could not be made to go on.
+    #[error(transparent)]
+    Aside(#[from] AsideFault),
     /// The view's own spans do not fit its body.
     #[error("an edit does not fit the request body")]
     Edit(#[from] EditError),
@@ -287,6 +293,23 @@ impl From<ConversationError> for CallError {
     }
 }
 
+/// Why an answer that asked the gateway for something did not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AsideFault {
+    /// It asked again and again.
+    #[error("the model asked for omitted texts {0} times in one answer")]
+    TooManyRounds(u32),
+    /// The provider declined to go on.
+    #[error("the provider answered {0} when it was given an omitted text")]
+    Refused(StatusCode),
+    /// What it said cannot be gone on from.
+    #[error("an answer that asked for an omitted text cannot be gone on from")]
+    Answer(#[from] AsideError),
+    /// It broke off.
+    #[error("an answer could not be read")]
+    Body(#[source] BoxError),
+}
+
 // === impl CallError ===
 
 impl CallError {
@@ -303,6 +326,7 @@ impl CallError {
             Self::RateLimit(_) => "rate_limit",
             Self::Upstream { fault, .. } => fault.label(),
             Self::Local(_) => "local",
+            Self::Aside(_) => "aside",
             Self::Edit(_) => "internal",
         }
     }

@@ -1,6 +1,7 @@
 //! The middleware of the request path, one file each. `stack.rs` says in which order, and why.
 
 pub(crate) mod admission;
+pub(crate) mod aside;
 pub(crate) mod attribute;
 pub(crate) mod authenticate;
 pub(crate) mod budget;

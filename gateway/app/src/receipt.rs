@@ -55,13 +55,19 @@ pub(crate) struct Entries {
     pub waited: Duration,
     /// From the call's first byte to the first token.
     pub first_token: Option<Duration>,
-    /// What the provider says was used.
+    /// What the provider says was used, in the last round.
     pub usage: Option<Usage>,
+    /// The same of earlier rounds, in which the model asked the gateway for something.
+    pub earlier_usage: Usage,
+    /// How many rounds there were before.
+    pub rounds: u32,
+    /// How often the call was sent.
+    pub attempts: u32,
     /// The model that answered, by the provider's own word.
     pub answered_by: Option<String>,
     /// Why the answer ended.
     pub stop: Option<StopReason>,
-    /// What the call cost, by its last attempt.
+    /// What the call cost so far, all attempts together.
     pub cost: Option<NanoUsd>,
     /// What we saved on it.
     pub saved: Option<NanoUsdDelta>,
@@ -120,6 +126,16 @@ pub(crate) enum Decision {
         /// What was taken away for good, such as spaces at the ends of lines.
         #[serde(skip_serializing_if = "String::is_empty")]
         normalised: String,
+        /// What was left out, to be fetched if it is needed.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        omitted: String,
+    },
+    /// The model fetched what was left out, and went on.
+    Fetched {
+        /// How many texts.
+        texts: usize,
+        /// How long they are together.
+        bytes: usize,
     },
     /// A budget had no room, and the local model answers instead.
     Downgraded {
@@ -207,6 +223,17 @@ impl Receipt {
         self.enter(|entries| entries.decisions.push(decision));
     }
 
+    /// The answer of a round is not the client's: another follows.
+    pub(crate) fn next_round(&self) {
+        self.enter(|entries| {
+            entries.earlier_usage = entries.total_usage().unwrap_or_default();
+            entries.usage = None;
+            entries.rounds += 1;
+            entries.stop = None;
+            entries.complete = false;
+        });
+    }
+
     /// Enters the time of the first token, once.
     pub(crate) fn first_token(&self) {
         let elapsed = self.elapsed();
@@ -222,6 +249,19 @@ impl Receipt {
             detail: chain(error),
         };
         self.enter(|entries| entries.failure = Some(failure));
+    }
+}
+
+// === impl Entries ===
+
+impl Entries {
+    /// What all rounds have used; none where the provider has said nothing.
+    pub(crate) fn total_usage(&self) -> Option<Usage> {
+        let earlier = (self.rounds > 0).then_some(self.earlier_usage);
+        match (earlier, self.usage) {
+            (Some(earlier), Some(last)) => Some(earlier.plus(&last)),
+            (earlier, last) => last.or(earlier),
+        }
     }
 }
 

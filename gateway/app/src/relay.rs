@@ -115,7 +115,8 @@ impl Relay {
     }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+/// Whether an answer comes in events.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case("text/event-stream")
 }
 

@@ -115,6 +115,11 @@ pub(crate) fn tell(error: &CallError) -> Told {
         .retry_after(whole_seconds(limited.retry_after)),
         CallError::Upstream { name, fault } => tell_upstream(name, fault),
         CallError::Local(local) => local::tell(local),
+        CallError::Aside(fault) => Told::new(
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::Upstream,
+            sentence(fault),
+        ),
         CallError::Edit(_) => internal(),
     }
 }

@@ -132,6 +132,7 @@ impl Call {
 
     fn reservation(&self) -> Reservation {
         Reservation {
+            reservation: None,
             attempt: Uuid::from_u128(self.id + 100),
             request: Uuid::from_u128(self.id),
             number: 1,

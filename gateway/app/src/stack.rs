@@ -17,6 +17,7 @@ use crate::{
     error::CallError,
     layers::{
         admission::AdmissionLayer,
+        aside::AsideLayer,
         attribute::AttributeLayer,
         authenticate::AuthenticateLayer,
         budget::BudgetLayer,
@@ -79,6 +80,8 @@ where
             .layer(RouteLayer::new(parts.map.clone()))
             // Before budgets: what is reserved and paid is the request as it is sent.
             .layer(CompressLayer::new(parts.compression))
+            // Around budgets: each time that the provider goes on is reserved and paid by itself.
+            .layer(AsideLayer)
             // Innermost: nothing below it can be reached without a reservation.
             .layer(BudgetLayer::new(parts.accounting.clone(), parts.map))
             .service(parts.rungs),

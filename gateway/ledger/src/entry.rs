@@ -18,6 +18,9 @@ pub struct Reservation {
     pub attempt: Uuid,
     /// The client's call.
     pub request: Uuid,
+    /// By what its room in budgets is set aside; that is the client's call where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<Uuid>,
     /// Which sending of it, from 1.
     pub number: u32,
     /// Who pays.

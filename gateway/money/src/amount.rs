@@ -127,6 +127,12 @@ impl<'de> Deserialize<'de> for NanoUsd {
 // === impl NanoUsdDelta ===
 
 impl NanoUsdDelta {
+    /// The sum, within what can be written.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// A difference from its nano-dollars.
     pub const fn new(nano: i64) -> Self {
         Self(nano)

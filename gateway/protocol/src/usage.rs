@@ -39,6 +39,33 @@ impl Usage {
             .saturating_add(self.cache_write())
     }
 
+    /// Both together.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        let Self {
+            fresh_input,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+            output,
+            reasoning,
+            audio_input,
+            audio_output,
+            server_tool_uses,
+        } = *other;
+        Self {
+            fresh_input: self.fresh_input.saturating_add(fresh_input),
+            cache_read: self.cache_read.saturating_add(cache_read),
+            cache_write_5m: self.cache_write_5m.saturating_add(cache_write_5m),
+            cache_write_1h: self.cache_write_1h.saturating_add(cache_write_1h),
+            output: self.output.saturating_add(output),
+            reasoning: self.reasoning.saturating_add(reasoning),
+            audio_input: self.audio_input.saturating_add(audio_input),
+            audio_output: self.audio_output.saturating_add(audio_output),
+            server_tool_uses: self.server_tool_uses.saturating_add(server_tool_uses),
+        }
+    }
+
     /// Tokens written to the provider's cache, for any time.
     pub const fn cache_write(&self) -> u64 {
         self.cache_write_5m.saturating_add(self.cache_write_1h)

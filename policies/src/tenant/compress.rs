@@ -11,6 +11,10 @@ pub enum CompressMode {
     /// Another notation for the same content.
     #[default]
     Safe,
+    /// Parts of lists, logs, patches and search results are left out as well; the model can fetch them.
+    Balanced,
+    /// So are words of prose.
+    Aggressive,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +30,8 @@ impl CompressMode {
         match name {
             "off" => Some(Self::Off),
             "safe" => Some(Self::Safe),
+            "balanced" => Some(Self::Balanced),
+            "aggressive" => Some(Self::Aggressive),
             _ => None,
         }
     }

@@ -41,6 +41,7 @@ pub(crate) struct Told {
 /// A call of an agent, to be reserved.
 pub(crate) fn call(task: &str, agent: &str, ancestors: &[&str]) -> Reservation {
     Reservation {
+        reservation: None,
         attempt: Uuid::now_v7(),
         request: Uuid::now_v7(),
         number: 1,

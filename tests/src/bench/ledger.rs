@@ -167,6 +167,7 @@ impl Books {
 fn reservation(call: usize) -> Reservation {
     let task = format!("task-{}", call % TASKS);
     Reservation {
+        reservation: None,
         attempt: Uuid::now_v7(),
         request: Uuid::now_v7(),
         number: 1,

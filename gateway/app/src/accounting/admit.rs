@@ -53,8 +53,8 @@ impl Accounting {
     /// Finds room in all budgets of a call: first by the bound that costs nothing to know, then by counting the prompt,
     /// and only then by cutting the answer's length to what is left.
     async fn grant(&self, candidate: &mut Candidate<'_>) -> Result<Granted, Denied> {
-        // One for all attempts; the ledger finds it again by the request.
-        let id = ReservationId(candidate.call.call.receipt.id().uuid().as_u128());
+        // One for all attempts; the ledger finds it again by the row.
+        let id = ReservationId(candidate.call.reservation.as_u128());
         if candidate.names_input {
             let own = candidate.quote.extent.input_tokens;
             candidate.quote.extent.input_tokens = self.referred(candidate, own).await;

@@ -23,7 +23,7 @@ use crate::{
     call::{Caller, ModelCall},
     clock,
     error::MoneyError,
-    receipt::Decision,
+    receipt::{Decision, Receipt},
 };
 
 /// Who is to answer a call.
@@ -297,10 +297,7 @@ impl Budgeted {
         match granted {
             Some(granted) => Self::Reserved(granted.id),
             None if limits.is_empty() => Self::No,
-            None => Self::Charged(
-                ReservationId(call.call.receipt.id().uuid().as_u128()),
-                limits,
-            ),
+            None => Self::Charged(ReservationId(call.reservation.as_u128()), limits),
         }
     }
 }
@@ -321,7 +318,8 @@ fn row(
     Reservation {
         attempt: Uuid::now_v7(),
         request: call.call.receipt.id().uuid(),
-        number: 1,
+        reservation: Some(call.reservation),
+        number: next_attempt(&call.call.receipt),
         tenant: scopes.tenant.to_string(),
         key: scopes.key.as_ref().map(ToString::to_string),
         task: attribution.task.to_string(),
@@ -345,6 +343,12 @@ fn row(
         holdout: call.call.receipt.read(|entries| entries.holdout),
         scopes: scopes.accounts(),
     }
+}
+
+/// Which sending of the client's call comes next.
+pub(super) fn next_attempt(receipt: &Receipt) -> u32 {
+    receipt.enter(|entries| entries.attempts += 1);
+    receipt.read(|entries| entries.attempts)
 }
 
 fn amendments(call: &ModelCall, answerer: Answerer<'_>, longest: Option<u64>) -> Amendments {

@@ -278,8 +278,9 @@ impl Open {
 
     fn write(&self, known: &Known, cost: NanoUsd, lines: String, savings: Savings, said: Said) {
         self.receipt.enter(|entries| {
-            entries.cost = Some(cost);
-            entries.saved = Some(savings.ours);
+            entries.cost = Some(entries.cost.unwrap_or_default().saturating_add(cost));
+            let saved = entries.saved.unwrap_or_default();
+            entries.saved = Some(saved.saturating_add(savings.ours));
         });
         let ttft = self.receipt.read(|entries| entries.first_token);
         self.accounting.settle(Settlement {

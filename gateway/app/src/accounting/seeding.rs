@@ -209,7 +209,7 @@ impl Books {
 fn open_call(tenant: &Tenant, row: &Reservation) -> Option<OpenCall> {
     let limits = scopes::limits_of_row(tenant, row);
     (!limits.is_empty()).then(|| OpenCall {
-        id: ReservationId(row.request.as_u128()),
+        id: ReservationId(row.reserved_as().as_u128()),
         limits,
         held: row.held,
         exposed: row.upper,

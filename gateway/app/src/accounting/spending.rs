@@ -8,7 +8,10 @@ use skinflint_protocol::{
 };
 use uuid::Uuid;
 
-use super::open::{Known, Open, Said};
+use super::{
+    candidate::next_attempt,
+    open::{Known, Open, Said},
+};
 use crate::{clock, error::MoneyError};
 
 /// What one call has reserved; nothing for a call that costs nothing. Dropped unsettled, it is settled at the most that the
@@ -103,7 +106,7 @@ impl Spending {
         if let Some(open) = &mut self.0 {
             open.is_written = false;
             open.row.attempt = Uuid::now_v7();
-            open.row.number += 1;
+            open.row.number = next_attempt(&open.receipt);
             open.row.at_ms = clock::unix_millis();
         }
         self.write_down().await

@@ -3,7 +3,7 @@
 mod billing;
 mod trajectory;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use serde::Serialize;
@@ -21,14 +21,14 @@ use super::{
     Outcome, out,
     table::{Column, Table},
 };
-use crate::compression::Compression;
+use crate::compression::{Compression, Terms};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Files with recorded conversations
     #[arg(required = true, value_name = "TRAJECTORY")]
     files: Vec<PathBuf>,
-    /// What is done to results of tools: `off` or `safe`
+    /// What is done to results of tools: `off`, `safe` or `balanced`
     #[arg(long, default_value = "safe", value_parser = mode, value_name = "MODE")]
     compress: CompressMode,
     /// One JSON object a conversation
@@ -69,7 +69,7 @@ struct Pair<T> {
 }
 
 fn mode(name: &str) -> Result<CompressMode, String> {
-    CompressMode::named(name).ok_or_else(|| "expected `off` or `safe`".to_owned())
+    CompressMode::named(name).ok_or_else(|| "expected `off`, `safe` or `balanced`".to_owned())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -109,9 +109,14 @@ async fn replay(
     for body in trajectory.calls()? {
         let view = RequestView::parse(trajectory.endpoint, &body, JsonLimits::default())
             .map_err(|error| format!("{}: {error}", trajectory.name))?;
-        let done = compression.compress(mode, "replay", &view, &body).await;
-        let sent = done.edits.apply(&body)?;
-        let sent_view = view.shifted(&done.edits.shift());
+        let view = Arc::new(view);
+        let terms = Terms {
+            mode,
+            tenant: "replay",
+            task: &trajectory.name,
+        };
+        let done = compression.compress(terms, &view, &body).await;
+        let (sent_view, sent) = done.request(&view, &body)?;
         let as_it_came = Blocks::of(&view, &body, memory);
         let as_it_is_sent = Blocks::of(&sent_view, &sent, memory);
         row.calls += 1;

@@ -1,15 +1,19 @@
-//! Which blocks of a request are results of tools, by what name each is known, and which are new: [`Conversation`].
+//! By what names the parts of a conversation are known: [`Conversation`].
 
 use std::borrow::Cow;
 
-use skinflint_compressor::ChainHash;
+use skinflint_compressor::{ChainHash, Handle};
 use skinflint_protocol::{Block, BlockKind, JsonLimits, RequestView, Role, Span, json::Document};
 
-/// The results of tools in a request.
+/// A request's blocks, with the hash of all that stands before each. A block is what it says, whoever spells it how:
+/// breakpoints of caches do not count, since clients move them from turn to turn, and a text counts the same as a string
+/// and as a part.
 #[derive(Debug)]
-pub(super) struct Conversation {
-    /// In the order in which the model reads them.
-    pub results: Vec<Candidate>,
+pub(super) struct Conversation<'r> {
+    view: &'r RequestView,
+    body: &'r [u8],
+    /// Before the first block, behind it, and so on, as far as was asked for.
+    chain: Vec<ChainHash>,
 }
 
 /// A result of a tool that is a text.
@@ -28,41 +32,74 @@ pub(super) struct Candidate {
 /// What a client says anew in every turn, wherever the conversation has got to.
 const MARK: &str = "cache_control";
 
-impl Conversation {
-    /// Hashes all blocks up to the last result. A block is what it says, whoever spells it how: breakpoints of caches do not count, since
-    /// clients move them from turn to turn, and a text counts the same as a string and as a part.
-    pub(super) fn read(tenant: &str, view: &RequestView, body: &[u8]) -> Self {
+/// By what a whole text is known within a task.
+pub(super) fn original_key(tenant: &str, task: &str, handle: Handle) -> ChainHash {
+    ChainHash::start(tenant).followed_by(&[b"original", task.as_bytes(), handle.as_bytes()])
+}
+
+/// By what is known what a client has not seen of an answer: what was asked, and what it has seen.
+pub(super) fn aside_key(asked: ChainHash, name: &[u8]) -> ChainHash {
+    asked.followed_by(&[b"aside", name])
+}
+
+impl<'r> Conversation<'r> {
+    pub(super) fn of(tenant: &str, view: &'r RequestView, body: &'r [u8]) -> Self {
+        Self {
+            view,
+            body,
+            chain: vec![ChainHash::start(tenant)],
+        }
+    }
+
+    /// The tenant, and the first so many blocks.
+    pub(super) fn hash(&mut self, blocks: usize) -> ChainHash {
+        let blocks = blocks.min(self.view.blocks.len());
+        while let Some(block) = self.view.blocks[..blocks].get(self.chain.len() - 1) {
+            let before = self.chain[self.chain.len() - 1];
+            self.chain.push(followed_by(before, block, self.body));
+        }
+        self.chain[blocks]
+    }
+
+    /// The results of tools, in the order in which the model reads them.
+    pub(super) fn results(&mut self) -> Vec<Candidate> {
+        let view = self.view;
         let answered = view
             .blocks
             .iter()
             .rposition(|block| block.role == Role::Assistant);
-        let mut chain = ChainHash::start(tenant);
         let mut results = Vec::new();
-        // Behind the last result nothing needs a name.
-        let last = view
-            .blocks
-            .iter()
-            .rposition(|block| block.kind == BlockKind::ToolResult);
-        let blocks = &view.blocks[..last.map_or(0, |last| last + 1)];
-        for (index, block) in blocks.iter().enumerate() {
-            let kind = [block.role as u8, block.kind as u8];
-            let text = block.text.as_ref().filter(|_| is_only_text(block.kind));
-            chain = if let Some(literal) = text.and_then(|span| body.get(span.clone())) {
-                chain.followed_by(&[&kind, literal])
-            } else {
-                let bytes = body.get(block.span.clone()).unwrap_or_default();
-                chain.followed_by(&[&kind, &without_mark(block, bytes)])
-            };
+        for (index, block) in view.blocks.iter().enumerate() {
             if let (BlockKind::ToolResult, Some(literal)) = (block.kind, &block.text) {
                 results.push(Candidate {
                     block: index,
-                    key: chain,
+                    key: self.hash(index + 1),
                     literal: literal.clone(),
                     is_new: answered.is_none_or(|last| last < index),
                 });
             }
         }
-        Self { results }
+        results
+    }
+
+    /// By what is known whether the gateway's tool is on offer, and whether that is to be decided now: everything that
+    /// was said before the model first answered.
+    pub(super) fn opening(&mut self) -> (ChainHash, bool) {
+        let mut blocks = self.view.blocks.iter();
+        let answer = blocks.position(|block| block.role == Role::Assistant);
+        let asked = self.hash(answer.unwrap_or(self.view.blocks.len()));
+        (asked.followed_by(&[b"offer"]), answer.is_none())
+    }
+}
+
+fn followed_by(chain: ChainHash, block: &Block, body: &[u8]) -> ChainHash {
+    let kind = [block.role as u8, block.kind as u8];
+    let text = block.text.as_ref().filter(|_| is_only_text(block.kind));
+    if let Some(literal) = text.and_then(|span| body.get(span.clone())) {
+        chain.followed_by(&[&kind, literal])
+    } else {
+        let bytes = body.get(block.span.clone()).unwrap_or_default();
+        chain.followed_by(&[&kind, &without_mark(block, bytes)])
     }
 }
 

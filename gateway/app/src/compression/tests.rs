@@ -49,12 +49,16 @@ fn messages(tools: &[&str]) -> Bytes {
 
 async fn send(compression: &Compression, tenant: &str, body: &Bytes) -> Bytes {
     let view = RequestView::parse(Endpoint::Messages, body, JsonLimits::default()).unwrap();
-    let done = compression
-        .compress(CompressMode::Safe, tenant, &view, body)
-        .await;
-    let sent = done.edits.apply(body).unwrap();
+    let view = Arc::new(view);
+    let terms = Terms {
+        mode: CompressMode::Safe,
+        tenant,
+        task: "t",
+    };
+    let done = compression.compress(terms, &view, body).await;
+    let (sent_view, sent) = done.request(&view, body).unwrap();
     let seen = RequestView::parse(Endpoint::Messages, &sent, JsonLimits::default()).unwrap();
-    assert_eq!(view.shifted(&done.edits.shift()), seen);
+    assert_eq!(*sent_view, seen);
     sent
 }
 
@@ -163,10 +167,13 @@ async fn counting_sees_what_was_sent_and_decides_nothing() {
     let body = messages(&["list_orders"]);
     let count = async || {
         let view = RequestView::parse(Endpoint::CountTokens, &body, JsonLimits::default()).unwrap();
-        compression
-            .compress(CompressMode::Safe, TENANT, &view, &body)
-            .await
-            .blocks
+        let terms = Terms {
+            mode: CompressMode::Safe,
+            tenant: TENANT,
+            task: "t",
+        };
+        let done = compression.compress(terms, &Arc::new(view), &body).await;
+        done.blocks
     };
     assert_eq!(count().await, 0);
     send(&compression, TENANT, &body).await;
@@ -179,8 +186,8 @@ async fn breakpoints_and_spelling_of_content_do_not_tell_blocks_apart() {
         let body = json!({ "model": "m", "max_tokens": 9, "messages": messages });
         let body = serde_json::to_vec(&body).unwrap();
         let view = RequestView::parse(Endpoint::Messages, &body, JsonLimits::default()).unwrap();
-        let read = Conversation::read(TENANT, &view, &body);
-        read.results
+        Conversation::of(TENANT, &view, &body)
+            .results()
             .into_iter()
             .map(|result| result.key)
             .collect::<Vec<_>>()

@@ -120,10 +120,12 @@ impl RouteMap {
         } = attributed;
         match ask {
             Ask::Model(endpoint, view) => self.decide_model(ModelCall {
+                reservation: call.receipt.id().uuid(),
                 call,
                 endpoint,
                 view,
                 attribution,
+                offer: None,
             }),
             Ask::Models => Ok((Routed::Models(call), RouteTaken::Gateway)),
             Ask::Other => self.decide_other(call),

@@ -144,7 +144,10 @@ impl EventRelay {
             Ok(Progress::Terminal) => {
                 let outcome = live.tap.outcome();
                 self.about.receipt.enter(|entries| enter(entries, outcome));
-                let cost = live.spending.cost_of(outcome);
+                let cost = live.spending.cost_of(outcome).map(|cost| {
+                    let before = self.about.receipt.read(|entries| entries.cost);
+                    cost.saturating_add(before.unwrap_or_default())
+                });
                 Some(match cost.filter(|_| self.relay.cost_comments) {
                     Some(cost) => {
                         joined(&comment(&format!("skinflint-cost-usd={cost}")), &frame.raw)

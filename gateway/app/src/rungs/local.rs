@@ -60,6 +60,8 @@ impl LocalRung {
             endpoint,
             view,
             attribution: _,
+            offer: _,
+            reservation: _,
         } = model_call;
         let conversation = Conversation::from_view(&view, &call.body)?;
         // A stream shows that it lives; of an answer in one piece nothing is seen until it is whole.

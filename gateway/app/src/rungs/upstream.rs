@@ -73,6 +73,8 @@ impl UpstreamRung {
             endpoint,
             view,
             attribution: _,
+            offer: _,
+            reservation: _,
         } = model_call;
         let mut edits = EditList::new();
         if let Some(name) = &target.rename {

@@ -2,6 +2,7 @@
 
 use skinflint_money::{NanoUsd, NanoUsdDelta};
 use skinflint_protocol::Usage;
+use uuid::Uuid;
 
 use super::{Money, RequestRow, Reservation, Settlement};
 use crate::error::LedgerError;
@@ -19,6 +20,11 @@ const MOST_TOKENS: u64 = 1_000_000_000_000;
 const TENANT: &str = "tenant";
 
 impl Reservation {
+    /// By what its room in budgets is set aside.
+    pub fn reserved_as(&self) -> Uuid {
+        self.reservation.unwrap_or(self.request)
+    }
+
     /// Refuses absurd amounts, cuts absurd names, names each scope once.
     pub(crate) fn bounded(mut self) -> Result<Self, LedgerError> {
         for amount in [self.held, self.upper] {

@@ -55,6 +55,7 @@ fn reservation() -> Reservation {
     Reservation {
         attempt: Uuid::now_v7(),
         request: Uuid::now_v7(),
+        reservation: None,
         number: 1,
         tenant: "acme".to_owned(),
         key: None,

@@ -67,6 +67,7 @@ pub(crate) fn reservation(tenant: &str, task: &str) -> Reservation {
     Reservation {
         attempt: Uuid::now_v7(),
         request: Uuid::now_v7(),
+        reservation: None,
         number: 1,
         tenant: tenant.to_owned(),
         key: Some("k1".to_owned()),

@@ -266,9 +266,18 @@ impl AsideAnswer {
         Ok(edits.apply(body)?)
     }
 
+    /// Whether all of the answer has gone to the client.
+    pub fn is_whole(&self) -> bool {
+        match &self.stream {
+            Stream::Chat(stream) => stream.has_ended(),
+            Stream::Messages(stream) => stream.has_ended(),
+        }
+    }
+
     /// What the client has not seen, once the answer is whole, and the name of what it has.
-    pub fn into_aside(mut self) -> Option<(Vec<u8>, Aside)> {
-        if self.aside.rounds.is_empty() {
+    pub fn take_aside(&mut self) -> Option<(Vec<u8>, Aside)> {
+        let mut aside = std::mem::take(&mut self.aside);
+        if aside.rounds.is_empty() {
             return None;
         }
         let rounds = self.earlier.iter().chain([&self.round]);
@@ -281,7 +290,7 @@ impl AsideAnswer {
                 _ => None,
             })
             .collect();
-        self.aside.shown = shown.len();
-        Some((name::name(&text, &ids), self.aside))
+        aside.shown = shown.len();
+        Some((name::name(&text, &ids), aside))
     }
 }

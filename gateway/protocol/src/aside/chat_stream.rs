@@ -24,6 +24,7 @@ pub(super) struct Stream {
     /// The end of the round, until it is known to be the answer's.
     held: BytesMut,
     holds: bool,
+    has_ended: bool,
 }
 
 /// A call as far as it has come.
@@ -51,11 +52,11 @@ impl Stream {
         if event.data.trim_ascii() == b"[DONE]" {
             self.held.extend_from_slice(&frame.raw);
             self.fill(tool, round);
-            return if round.must_go_on() {
-                Bytes::new()
-            } else {
-                self.release()
-            };
+            if round.must_go_on() {
+                return Bytes::new();
+            }
+            self.has_ended = true;
+            return self.release();
         }
         let Ok(document) = Document::parse(&event.data, LIMITS) else {
             return self.let_through(frame.raw);
@@ -81,6 +82,7 @@ impl Stream {
     /// At the end of a round: what was held back, or nothing if the answer goes on.
     pub(super) fn end(&mut self, _: &[Round], round: &Round) -> Option<Bytes> {
         if !(self.holds && round.must_go_on()) {
+            self.has_ended = true;
             return Some(self.release());
         }
         *self = Self {
@@ -182,6 +184,10 @@ impl Stream {
         round
             .parts
             .extend(self.calls.iter().map(|call| call.part(tool)));
+    }
+
+    pub(super) const fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     fn let_through(&mut self, bytes: Bytes) -> Bytes {

@@ -20,6 +20,7 @@ pub(super) struct Stream {
     /// The end of the round, until it is known to be the answer's.
     held: BytesMut,
     holds: bool,
+    has_ended: bool,
 }
 
 /// A block that is not whole.
@@ -85,6 +86,7 @@ impl Stream {
                 if round.must_go_on() {
                     Bytes::new()
                 } else {
+                    self.has_ended = true;
                     self.release()
                 }
             }
@@ -104,7 +106,12 @@ impl Stream {
             self.open.clear();
             return None;
         }
+        self.has_ended = true;
         Some(self.release())
+    }
+
+    pub(super) const fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     fn let_through(&mut self, bytes: Bytes) -> Bytes {

@@ -187,7 +187,7 @@ fn a_stream_goes_on_where_the_tool_is_called_alone() {
     assert!(matches!(end, Heard::Done(_)));
 
     // The client sends it back, with its reasoning or without, and its arguments spelled anew.
-    let (name, aside) = answer.into_aside().unwrap();
+    let (name, aside) = answer.take_aside().unwrap();
     let whole = json!([
         {"type": "thinking", "thinking": "hm", "signature": "s1g"},
         {"type": "text", "text": "Let me see. "},
@@ -242,7 +242,7 @@ fn a_turn_that_calls_the_clients_tools_too_waits_for_them() {
     assert!(matches!(end, Heard::Done(_)));
     assert_eq!(answer.calls().len(), 1);
     answer.answered(&[result("all")]);
-    let (name, aside) = answer.into_aside().unwrap();
+    let (name, aside) = answer.take_aside().unwrap();
     let client = json!({"type": "tool_use", "id": "t2", "name": "ls", "input": {"id": "x"}});
     let given = json!({"type": "tool_result", "tool_use_id": "t2", "content": "r"});
     let body = messages_request(&json!([client]), &json!([given]));
@@ -283,7 +283,7 @@ fn an_answer_without_the_tool_is_left_as_it_is() {
         let mut answer = AsideAnswer::new(endpoint, TOOL.name);
         let (out, _) = streamed(&mut answer, &stream);
         assert_eq!(out, stream);
-        assert_eq!(answer.into_aside(), None);
+        assert_eq!(answer.take_aside(), None);
     }
     let body = Bytes::from_static(
         br#"{ "content": [ {"type": "text", "text": "Hi"} ], "stop_reason": "end_turn" }"#,
@@ -386,7 +386,7 @@ fn a_chat_stream_goes_on_too() {
     assert_eq!(answer.calls()[0].id, "k2");
     answer.answered(&[result("more")]);
 
-    let (name, aside) = answer.into_aside().unwrap();
+    let (name, aside) = answer.take_aside().unwrap();
     let own =
         json!({"id": "k3", "type": "function", "function": {"name": "ls", "arguments": "{}"}});
     let body = bytes(&json!({"model": "m", "messages": [

@@ -89,7 +89,7 @@ impl CallLine {
                 .get_or_create(&labels)
                 .observe(first_token.as_secs_f64());
         }
-        for (kind, count) in entries.usage.iter().flat_map(kinds) {
+        for (kind, count) in entries.total_usage().iter().flat_map(kinds) {
             let labels = TokenLabels {
                 route: route.to_owned(),
                 kind,
@@ -150,8 +150,8 @@ impl CallLine {
                 .as_ref()
                 .map(|failure| failure.label.to_owned()),
             // Nothing is compressed yet: what came is what was sent.
-            tokens_before: entries.usage.as_ref().map(Usage::input),
-            tokens_after: entries.usage.as_ref().map(Usage::input),
+            tokens_before: entries.total_usage().as_ref().map(Usage::input),
+            tokens_after: entries.total_usage().as_ref().map(Usage::input),
             holdout: entries.holdout,
             decisions: decisions.unwrap_or_else(|_| "[]".to_owned()),
             price_version: entries.price_version.as_deref().map(str::to_owned),
@@ -198,7 +198,7 @@ impl Drop for CallLine {
             outcome: outcome.label(),
             stop: entries.stop.map(StopReason::as_str),
             cost_usd: entries.cost,
-            usage: entries.usage.as_ref().map(tokens),
+            usage: entries.total_usage().as_ref().map(tokens),
             bytes_in: entries.bytes_in,
             bytes_out: self.bytes_out,
             first_token_ms: entries.first_token.map(milliseconds),

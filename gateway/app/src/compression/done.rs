@@ -1,0 +1,92 @@
+//! What was done to a request: [`Done`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use skinflint_decisions::Rewrite;
+use skinflint_protocol::{EditError, EditList, JsonLimits, RequestView};
+
+use super::{conversation::Candidate, fetch::Offer};
+use crate::{call::ModelCall, receipt};
+
+/// What was done to a request.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Where.
+    pub edits: EditList,
+    /// Where the gateway's tool is on offer: what is known of the conversation. Then the request has other blocks.
+    pub(super) offer: Option<Arc<Offer>>,
+    pub(super) blocks: u64,
+    tokens_before: u64,
+    tokens_after: u64,
+    stages: Vec<String>,
+    normalised: Vec<String>,
+    omitted: Vec<String>,
+}
+
+impl Done {
+    /// Puts a rewrite in the place of its block.
+    pub(super) fn replace(&mut self, candidate: &Candidate, rewrite: &Rewrite) {
+        self.edits
+            .replace_with_text(candidate.literal.clone(), &rewrite.text);
+        self.blocks += 1;
+        self.tokens_before += rewrite.tokens_before;
+        self.tokens_after += rewrite.tokens_after;
+        add_names(&mut self.stages, &rewrite.stages);
+        add_names(&mut self.normalised, &rewrite.normalised);
+        self.omitted.extend(rewrite.omitted.clone());
+    }
+
+    /// The request as it is sent, and the view of it.
+    pub(crate) fn request(
+        &self,
+        view: &Arc<RequestView>,
+        body: &Bytes,
+    ) -> Result<(Arc<RequestView>, Bytes), EditError> {
+        if self.edits.is_empty() {
+            return Ok((view.clone(), body.clone()));
+        }
+        let sent = self.edits.apply(body)?;
+        let sent_view = match self.offer {
+            None => view.shifted(&self.edits.shift()),
+            Some(_) => RequestView::parse(view.endpoint, &sent, JsonLimits::default())
+                // Never so: what was put in is of the protocol.
+                .unwrap_or_else(|_| view.shifted(&self.edits.shift())),
+        };
+        Ok((Arc::new(sent_view), sent))
+    }
+
+    pub(super) fn put_into(self, mut call: ModelCall) -> ModelCall {
+        match self.request(&call.view, &call.call.body) {
+            Ok((view, body)) => {
+                call.view = view;
+                call.call.body = body;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a compressed request cannot be put together; it goes on as it came");
+                return call;
+            }
+        }
+        call.offer = self.offer;
+        if self.blocks > 0 {
+            call.call.receipt.decide(receipt::Decision::Compressed {
+                blocks: self.blocks,
+                tokens_before: self.tokens_before,
+                tokens_after: self.tokens_after,
+                stages: self.stages.join(" + "),
+                normalised: self.normalised.join(" + "),
+                omitted: self.omitted.join(", "),
+            });
+        }
+        call
+    }
+}
+
+/// Each name once.
+fn add_names(names: &mut Vec<String>, new: &[String]) {
+    for name in new {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+}
