@@ -2,6 +2,7 @@
 
 mod alerts;
 mod counters;
+mod decisions;
 mod ledger;
 mod limits;
 mod listen;
@@ -20,6 +21,7 @@ use self::reload::Surroundings;
 pub use self::{
     alerts::{Alerts, Anomaly},
     counters::{Counters, WhenDown},
+    decisions::Decisions,
     ledger::{Durability, Ledger, LedgerFile, LedgerSettings, LedgerStore},
     limits::Limits,
     listen::{AdminAccess, Listen, Transport},
@@ -60,6 +62,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// Where it is counted how much of each budget is left.
     pub counters: Counters,
+    /// Where it is kept what conversations were made into.
+    pub decisions: Decisions,
     /// Who is told of budgets that fill up.
     pub alerts: Alerts,
     /// Who may call, and what they may spend.
@@ -104,6 +108,8 @@ struct Raw {
     ledger: ledger::Raw,
     #[serde(default)]
     counters: counters::Raw,
+    #[serde(default)]
+    decisions: decisions::Raw,
     #[serde(default)]
     alerts: alerts::Raw,
     #[serde(default)]
@@ -168,6 +174,8 @@ impl Config {
             .map_err(|invalid| invalid.under("ledger"))?;
         let counters = Counters::validate(raw.counters, environment)
             .map_err(|invalid| invalid.under("counters"))?;
+        let decisions = Decisions::validate(raw.decisions, environment)
+            .map_err(|invalid| invalid.under("decisions"))?;
         let alerts =
             Alerts::validate(raw.alerts, environment).map_err(|invalid| invalid.under("alerts"))?;
         if matches!((&ledger, &counters), (Ledger::Off, Counters::Redis { .. })) {
@@ -198,6 +206,7 @@ impl Config {
             local,
             ledger,
             counters,
+            decisions,
             alerts,
             tenants: Tenants::none(),
             prices: prices::validate(&raw.price, raw.prices)?,

@@ -15,11 +15,11 @@ mod tenants;
 mod units;
 
 pub use config::{
-    ActivationBits, AdminAccess, Alerts, Anomaly, Config, Counters, DEFAULT_EMBEDDER, DrainCaps,
-    Durability, FieldFault, Ledger, LedgerFile, LedgerSettings, LedgerStore, Limits, Listen, Local,
-    LocalEmbedder, LocalModel, LocalServing, LocalSettings, ModelEntry, ModelTable, ModelTarget,
-    OnDisconnect, Policies, PolicySource, Reload, Source, Timeouts, Transport, Upstream,
-    UpstreamProtocol, Weights, WhenDown,
+    ActivationBits, AdminAccess, Alerts, Anomaly, Config, Counters, DEFAULT_EMBEDDER, Decisions,
+    DrainCaps, Durability, FieldFault, Ledger, LedgerFile, LedgerSettings, LedgerStore, Limits,
+    Listen, Local, LocalEmbedder, LocalModel, LocalServing, LocalSettings, ModelEntry, ModelTable,
+    ModelTarget, OnDisconnect, Policies, PolicySource, Reload, Source, Timeouts, Transport,
+    Upstream, UpstreamProtocol, Weights, WhenDown,
 };
 pub use file::{FileError, Invalid};
 pub use folder::{EditError, PolicyFolder};

@@ -1,7 +1,9 @@
 //! What was left out of a result can be fetched, and the client sees one answer.
 
 use serde_json::{Value, json};
-use skinflint_tests::{Answer, Exchange, FakeProvider, Gateway, Script, Thinking, ToolCall};
+use skinflint_tests::{
+    Answer, Exchange, FakeProvider, Gateway, RedisServer, Script, Thinking, ToolCall,
+};
 
 const TENANT: &str = "[tenant]\nid = 'acme'\nkeyless = true\n[compress]\nmode = 'balanced'\n";
 
@@ -113,10 +115,10 @@ impl Client {
             json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": id, "content": "fine" }] })
         }
     }
+}
 
-    fn user(self, text: &str) -> Value {
-        json!({ "role": "user", "content": text })
-    }
+fn user(text: &str) -> Value {
+    json!({ "role": "user", "content": text })
 }
 
 fn parsed(text: &str) -> Value {
@@ -324,7 +326,7 @@ async fn a_model_fetches_what_was_left_out_within_one_answer() {
 
         // The client's next request is the conversation as it was, also after a restart.
         messages.push(answer);
-        messages.push(client.user("And now?"));
+        messages.push(user("And now?"));
         gateway.signal(nix::sys::signal::Signal::SIGTERM);
         gateway.exited().await;
         gateway.start_again().await;
@@ -367,7 +369,7 @@ async fn a_turn_that_calls_the_clients_tool_too_is_put_together_in_the_next_requ
         provider.script_by(script);
         let gateway = gateway(&provider).await;
         let mut messages = client.conversation();
-        messages[0] = client.user("Both at once, please.");
+        messages[0] = user("Both at once, please.");
         client.send(&gateway, &messages[..1]).await;
         let (answer, text) = client.send(&gateway, &messages).await;
         assert_eq!(provider.exchanges().len(), 2, "{client:?} {text}");
@@ -450,4 +452,33 @@ async fn a_model_that_never_stops_fetching_is_stopped() {
         assert!(text.contains("omitted texts 8 times"), "{text}");
     }
     gateway.finish().await;
+}
+
+#[tokio::test]
+async fn gateways_that_share_a_redis_go_on_with_each_others_conversations() {
+    let redis = RedisServer::start().await;
+    let provider = FakeProvider::start().await;
+    provider.script_by(script);
+    let start = async || {
+        let gateway = Gateway::builder(&provider).tenant("acme", TENANT);
+        gateway.decisions(&redis.url()).start().await
+    };
+    let (one, other) = (start().await, start().await);
+    let client = Client::ALL[0];
+    let mut messages = client.conversation();
+    client.send(&one, &messages[..1]).await;
+    let (answer, _) = client.send(&one, &messages).await;
+    let sent = body(&provider.exchanges()[2]);
+    messages.push(answer);
+    messages.push(user("And now?"));
+    client.send(&other, &messages).await;
+    let later = body(provider.exchanges().last().unwrap());
+    assert_eq!(later["tools"], sent["tools"]);
+    let known = sent["messages"].as_array().unwrap();
+    assert_eq!(
+        later["messages"].as_array().unwrap()[..known.len()],
+        known[..]
+    );
+    one.finish().await;
+    other.finish().await;
 }

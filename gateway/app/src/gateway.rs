@@ -11,8 +11,9 @@ use std::{
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use skinflint_decisions::{DecisionFile, DecisionStore};
-use skinflint_policies::{Config, FieldFault, Local, ModelTable, Timeouts, Upstream};
+use secrecy::ExposeSecret as _;
+use skinflint_decisions::{DecisionFile, DecisionStore, SharedRecords, SharedRecordsError};
+use skinflint_policies::{Config, Decisions, FieldFault, Local, ModelTable, Timeouts, Upstream};
 use skinflint_upstream::{BuildError, InFlight, Provider};
 use tower::{Service, ServiceExt};
 
@@ -80,6 +81,9 @@ pub enum StartError {
     /// The ledger or the budgets' counters cannot be opened.
     #[error(transparent)]
     Accounting(#[from] OpenError),
+    /// What conversations were made into cannot be shared.
+    #[error("the decisions of other gateways cannot be had")]
+    Decisions(#[from] SharedRecordsError),
     /// A provider's client cannot be made.
     #[error(transparent)]
     Upstream(#[from] BuildError),
@@ -87,8 +91,9 @@ pub enum StartError {
 
 /// In the folder of data.
 const DECISIONS: &str = "decisions.db";
-/// Some weeks of one agent, or an hour of a hundred; it has to outlive what providers keep.
-const DECISION_BYTES: u64 = 64 << 20;
+/// Some weeks of one agent, or an hour of a hundred, whole texts of which parts are left out included; it has to outlive
+/// what providers keep.
+const DECISION_BYTES: u64 = 128 << 20;
 /// After the deadline: time for error events to reach their clients.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -116,6 +121,7 @@ impl Gateway {
             prices,
             ledger,
             counters,
+            decisions,
             alerts,
         } = config;
         let (drain, admin_drain) = (Drain::default(), Drain::default());
@@ -153,7 +159,7 @@ impl Gateway {
         })
         .await?;
         drain.spawn(accounting.clone().upkeep());
-        let decisions = decisions(&folders.data, &admin_drain).await;
+        let decisions = open_decisions(&decisions, &folders.data, &admin_drain).await?;
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
         let rungs = rungs(origins, relay, &local, &map);
         let pages = Admin::new(registry, listen.admin_access, drain.clone(), local.clone())
@@ -224,13 +230,17 @@ fn rungs(origins: Vec<Origin>, relay: Relay, local: &LocalModels, map: &RouteMap
     )
 }
 
-/// What was decided about blocks of conversations before, and a task that writes down what is decided from now on. Without
+/// What was decided about conversations before, here or by other gateways, and a task that writes down what is decided from now on. Without
 /// a file the gateway serves all the same: then what it has sent is forgotten with the process.
-async fn decisions(data: &Path, tasks: &Drain) -> DecisionStore {
+async fn open_decisions(
+    decisions: &Decisions,
+    data: &Path,
+    tasks: &Drain,
+) -> Result<DecisionStore, SharedRecordsError> {
     let path = data.join(DECISIONS);
     // What is wrong with the folder is said of the file in it.
     let _ = std::fs::create_dir_all(data);
-    match DecisionFile::open(&path, DECISION_BYTES).await {
+    let store = match DecisionFile::open(&path, DECISION_BYTES).await {
         Ok((store, file)) => {
             tasks.spawn(file.write());
             store
@@ -240,7 +250,11 @@ async fn decisions(data: &Path, tasks: &Drain) -> DecisionStore {
             tracing::warn!(%error, because, "what becomes of blocks of conversations is kept in memory alone");
             DecisionStore::in_memory(DECISION_BYTES)
         }
-    }
+    };
+    Ok(match &decisions.redis {
+        Some(url) => store.shared_through(SharedRecords::new(url.expose_secret())?),
+        None => store,
+    })
 }
 
 /// The table of models, with the default embedder if it has been pulled.

@@ -113,6 +113,12 @@ impl GatewayBuilder {
             .env("COUNTERS_URL", url)
     }
 
+    /// Shares what conversations were made into through the Redis at `url`.
+    pub fn decisions(self, url: &str) -> Self {
+        self.field("decisions", "redis_url_env", "\"DECISIONS_URL\"")
+            .env("DECISIONS_URL", url)
+    }
+
     /// Points the usual upstreams and models at `url`; see [`Gateway::builder`].
     pub fn upstreams_at(mut self, url: &str) -> Self {
         self.upstreams.clear();
