@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, request::Parts};
+use skinflint_ledger::Spared;
 use skinflint_policies::{KeyId, ModelTarget, Policies, Tenant};
 use skinflint_protocol::{Endpoint, RequestView};
 
@@ -118,6 +119,8 @@ pub(crate) struct ModelCall {
     pub offer: Option<Arc<Offer>>,
     /// By what its room in budgets is set aside: one for all attempts.
     pub reservation: Uuid,
+    /// What was kept out of its prompt.
+    pub spared: Spared,
 }
 
 /// What it may cost is reserved.

@@ -59,6 +59,8 @@ pub(crate) struct Entries {
     pub usage: Option<Usage>,
     /// The same of earlier rounds, in which the model asked the gateway for something.
     pub earlier_usage: Usage,
+    /// Tokens that were kept out of the prompt.
+    pub tokens_spared: u64,
     /// How many rounds there were before.
     pub rounds: u32,
     /// How often the call was sent.

@@ -112,7 +112,7 @@ fn upstream_money(
     tier: ServiceTier,
     cost: NanoUsd,
 ) -> Result<Money, MoneyOverflow> {
-    let savings = Savings::of(cost, price, &attempt.usage, tier)?;
+    let savings = Savings::of(cost, price, &attempt.usage, &attempt.spared, tier)?;
     Ok(Money {
         cost,
         counterfactual: savings.counterfactual,

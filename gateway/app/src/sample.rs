@@ -2,7 +2,7 @@
 
 use skinflint_ledger::{
     Config, Durability, Ledger, LedgerError, Money, RequestRow, Reservation, Settlement, Source,
-    Store, Writer,
+    Spared, Store, Writer,
 };
 use skinflint_money::{NanoUsd, NanoUsdDelta};
 use skinflint_protocol::Usage;
@@ -133,6 +133,7 @@ impl Call {
     fn reservation(&self) -> Reservation {
         Reservation {
             reservation: None,
+            spared: Spared::default(),
             attempt: Uuid::from_u128(self.id + 100),
             request: Uuid::from_u128(self.id),
             number: 1,

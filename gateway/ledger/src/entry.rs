@@ -57,9 +57,23 @@ pub struct Reservation {
     pub notional: bool,
     /// The task runs unoptimised.
     pub holdout: bool,
+    /// What we kept out of the prompt.
+    #[serde(default)]
+    pub spared: Spared,
     /// Whose money, such as `tenant`, `key:k1`, `task:t`, `agent:t/a`, `model:m`, `class:c`, `tag:g`: the roll-ups
     /// that count it. `tenant` is always one of them; one named twice counts once.
     pub scopes: Vec<String>,
+}
+
+/// What a call would have had besides, without us.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spared {
+    /// Tokens kept out of what the prompt had anew.
+    pub new: u64,
+    /// Tokens kept out of what had been sent before.
+    pub earlier: u64,
+    /// We sent it for ends of our own: without us there had been no such call.
+    pub extra: bool,
 }
 
 /// Where the cost of a settlement comes from.

@@ -16,7 +16,7 @@ mod writer;
 pub use config::{Config, Durability, PostgresUrl, Store};
 pub use entry::{
     MOST_FOR_ONE_CALL, Money, NAME_BYTES, Recovered, RequestRow, Reservation, SCOPE_BYTES,
-    Settlement, Source,
+    Settlement, Source, Spared,
 };
 pub use error::{LedgerError, OpenError};
 pub use ledger::Ledger;

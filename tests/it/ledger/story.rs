@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use skinflint_ledger::{
     AttemptRow, By, Ledger, Money, Outcome, Period, Report, Repricing, Reservation, Settlement,
-    Source, TaskFilter,
+    Source, Spared, TaskFilter,
 };
 use skinflint_money::NanoUsd;
 use skinflint_protocol::Usage;
@@ -42,6 +42,7 @@ pub(crate) struct Told {
 pub(crate) fn call(task: &str, agent: &str, ancestors: &[&str]) -> Reservation {
     Reservation {
         reservation: None,
+        spared: Spared::default(),
         attempt: Uuid::now_v7(),
         request: Uuid::now_v7(),
         number: 1,

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use skinflint_ledger::{
     Config, Durability, Ledger, LedgerError, Money, RequestRow, Reservation, Settlement, Source,
-    Store,
+    Spared, Store,
 };
 use skinflint_money::{NanoUsd, NanoUsdDelta};
 use skinflint_protocol::Usage;
@@ -168,6 +168,7 @@ fn reservation(call: usize) -> Reservation {
     let task = format!("task-{}", call % TASKS);
     Reservation {
         reservation: None,
+        spared: Spared::default(),
         attempt: Uuid::now_v7(),
         request: Uuid::now_v7(),
         number: 1,

@@ -341,6 +341,7 @@ fn row(
         at_ms: clock::unix_millis(),
         notional: call.call.caller.has_subscription,
         holdout: call.call.receipt.read(|entries| entries.holdout),
+        spared: call.spared,
         scopes: scopes.accounts(),
     }
 }

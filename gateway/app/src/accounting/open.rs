@@ -209,7 +209,9 @@ impl Open {
     pub(super) fn settle(&mut self, known: &Known, said: Said) {
         let priced = self.cost(known).and_then(|(cost, lines)| {
             let savings = match &self.asked {
-                Some(asked) => Savings::of(cost, asked, &known.usage, known.tier)?,
+                Some(asked) => {
+                    Savings::of(cost, asked, &known.usage, &self.row.spared, known.tier)?
+                }
                 None => Savings::none(cost),
             };
             Ok((cost, lines, savings))

@@ -1,5 +1,6 @@
 //! What a call would have cost without us, and without the provider's cache.
 
+use skinflint_ledger::Spared;
 use skinflint_money::{MoneyOverflow, NanoUsd, NanoUsdDelta, Price, ServiceTier};
 use skinflint_protocol::Usage;
 
@@ -21,16 +22,24 @@ pub(crate) struct Savings {
 impl Savings {
     /// Holds what a call cost against the price of the model that was asked for.
     ///
-    /// The counterfactual is the usage as billed, which for calls that are sent on unchanged is their own; where another
-    /// model answered, its token counts stand for those of the one asked for.
+    /// The counterfactual is the usage as billed, and what we kept out of the prompt as the provider would have billed
+    /// that: what had been sent before from its cache, if it read any, and the rest as it billed what was new. Where
+    /// another model answered, its token counts stand for those of the one asked for. A call that we made for ends of our
+    /// own has none.
     pub(crate) fn of(
         cost: NanoUsd,
         asked: &Price,
         usage: &Usage,
+        spared: &Spared,
         tier: ServiceTier,
     ) -> Result<Self, MoneyOverflow> {
-        let counterfactual = asked.charge(usage, tier)?.total();
-        let uncached = asked.without_cache(usage, tier)?.total();
+        let usage = if spared.extra {
+            Usage::default()
+        } else {
+            without_us(usage, spared)
+        };
+        let counterfactual = asked.charge(&usage, tier)?.total();
+        let uncached = asked.without_cache(&usage, tier)?.total();
         let ours = counterfactual.delta(cost);
         let (ours, harm) = if ours < NanoUsdDelta::default() {
             (NanoUsdDelta::default(), ours)
@@ -56,6 +65,26 @@ impl Savings {
     }
 }
 
+/// The usage of the same call with its prompt as it came.
+fn without_us(usage: &Usage, spared: &Spared) -> Usage {
+    let mut usage = *usage;
+    let (earlier, new) = (usage.cache_read > 0, spared.new);
+    let fresh = if usage.cache_write_5m > 0 {
+        &mut usage.cache_write_5m
+    } else if usage.cache_write_1h > 0 {
+        &mut usage.cache_write_1h
+    } else {
+        &mut usage.fresh_input
+    };
+    *fresh = fresh.saturating_add(new);
+    if earlier {
+        usage.cache_read = usage.cache_read.saturating_add(spared.earlier);
+    } else {
+        *fresh = fresh.saturating_add(spared.earlier);
+    }
+    usage
+}
+
 #[cfg(test)]
 mod tests {
     use skinflint_money::{ListedRates, PicoUsd, RateCard};
@@ -73,8 +102,12 @@ mod tests {
     }
 
     fn savings(cost: u64, usage: Usage) -> (u64, i64, i64, i64) {
+        savings_of(cost, usage, Spared::default())
+    }
+
+    fn savings_of(cost: u64, usage: Usage, spared: Spared) -> (u64, i64, i64, i64) {
         let cost = NanoUsd::new(cost);
-        let of = Savings::of(cost, &price(), &usage, ServiceTier::Standard).unwrap();
+        let of = Savings::of(cost, &price(), &usage, &spared, ServiceTier::Standard).unwrap();
         (
             of.counterfactual.get(),
             of.provider_cache.get(),
@@ -111,5 +144,45 @@ mod tests {
         };
         assert_eq!(savings(40_000, usage), (100_000, 0, 60_000, 0));
         assert_eq!(savings(130_000, usage), (100_000, 0, 0, -30_000));
+    }
+
+    #[test]
+    fn what_was_not_sent_would_have_been_billed_as_what_was() {
+        let spared = Spared {
+            new: 10,
+            earlier: 100,
+            extra: false,
+        };
+        let cached = Usage {
+            cache_read: 1_000,
+            cache_write_5m: 20,
+            ..Usage::default()
+        };
+        // 100,000 read and 25,000 written; and 10,000 and 12,500 more.
+        assert_eq!(
+            savings_of(125_000, cached, spared),
+            (147_500, 982_500, 22_500, 0)
+        );
+        let uncached = Usage {
+            fresh_input: 50,
+            ..Usage::default()
+        };
+        assert_eq!(
+            savings_of(50_000, uncached, spared),
+            (160_000, 0, 110_000, 0)
+        );
+    }
+
+    #[test]
+    fn a_call_of_our_own_is_harm_whatever_it_cost() {
+        let usage = Usage {
+            fresh_input: 50,
+            ..Usage::default()
+        };
+        let spared = Spared {
+            extra: true,
+            ..Spared::default()
+        };
+        assert_eq!(savings_of(50_000, usage, spared), (0, 0, 0, -50_000));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use skinflint_decisions::Rewrite;
+use skinflint_ledger::Spared;
 use skinflint_protocol::{EditError, EditList, JsonLimits, RequestView};
 
 use super::{conversation::Candidate, fetch::Offer};
@@ -17,6 +18,7 @@ pub(crate) struct Done {
     /// Where the gateway's tool is on offer: what is known of the conversation. Then the request has other blocks.
     pub(super) offer: Option<Arc<Offer>>,
     pub(super) blocks: u64,
+    spared: Spared,
     tokens_before: u64,
     tokens_after: u64,
     stages: Vec<String>,
@@ -32,6 +34,12 @@ impl Done {
         self.blocks += 1;
         self.tokens_before += rewrite.tokens_before;
         self.tokens_after += rewrite.tokens_after;
+        let spared = rewrite.tokens_before.saturating_sub(rewrite.tokens_after);
+        if candidate.is_new {
+            self.spared.new += spared;
+        } else {
+            self.spared.earlier += spared;
+        }
         add_names(&mut self.stages, &rewrite.stages);
         add_names(&mut self.normalised, &rewrite.normalised);
         self.omitted.extend(rewrite.omitted.clone());
@@ -68,6 +76,11 @@ impl Done {
             }
         }
         call.offer = self.offer;
+        call.spared = self.spared;
+        let spared = self.spared.new + self.spared.earlier;
+        call.call
+            .receipt
+            .enter(|entries| entries.tokens_spared = spared);
         if self.blocks > 0 {
             call.call.receipt.decide(receipt::Decision::Compressed {
                 blocks: self.blocks,

@@ -8,6 +8,7 @@ use std::{
 
 use futures_util::future::{self, Either, Ready};
 use http::{Response, header};
+use skinflint_ledger::Spared;
 use skinflint_policies::{ClientCredentials, Local, ModelTable, Upstream, UpstreamProtocol};
 use skinflint_protocol::{Dialect, Endpoint};
 use tower::{Layer, Service};
@@ -126,6 +127,7 @@ impl RouteMap {
                 view,
                 attribution,
                 offer: None,
+                spared: Spared::default(),
             }),
             Ask::Models => Ok((Routed::Models(call), RouteTaken::Gateway)),
             Ask::Other => self.decide_other(call),

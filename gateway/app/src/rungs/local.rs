@@ -62,6 +62,7 @@ impl LocalRung {
             attribution: _,
             offer: _,
             reservation: _,
+            spared: _,
         } = model_call;
         let conversation = Conversation::from_view(&view, &call.body)?;
         // A stream shows that it lives; of an answer in one piece nothing is seen until it is whole.

@@ -75,6 +75,7 @@ impl UpstreamRung {
             attribution: _,
             offer: _,
             reservation: _,
+            spared: _,
         } = model_call;
         let mut edits = EditList::new();
         if let Some(name) = &target.rename {

@@ -5,7 +5,7 @@ use skinflint_money::NanoUsd;
 use skinflint_protocol::Usage;
 use uuid::Uuid;
 
-use crate::entry::{Money, Source};
+use crate::entry::{Money, Source, Spared};
 use crate::error::LedgerError;
 use crate::store::Cells;
 
@@ -79,6 +79,8 @@ pub struct AttemptRow {
     pub lines: String,
     /// The provider's id of the answer.
     pub response: Option<String>,
+    /// What we kept out of the prompt.
+    pub spared: Spared,
 }
 
 /// How [`Usage`] is written.
@@ -104,7 +106,7 @@ macro_rules! attempt_columns {
          a.reserved_ms, a.settled_ms, a.source, a.status, a.latency_ms, a.ttft_ms, a.fresh_input, a.cache_read, \
          a.cache_write_5m, a.cache_write_1h, a.output, a.reasoning, a.audio_input, a.audio_output, \
          a.server_tool_uses, a.tier, a.price_version, a.cost, a.counterfactual, a.saved_provider_cache, \
-         a.saved_ours, a.harm, a.lines, a.response \
+         a.saved_ours, a.harm, a.lines, a.response, a.spared_new, a.spared_earlier, a.extra \
          FROM attempts AS a JOIN tasks AS t ON t.id = a.task"
     };
 }
@@ -161,6 +163,11 @@ impl AttemptRow {
             },
             lines: row.text()?,
             response: row.text_if()?,
+            spared: Spared {
+                new: row.count()?,
+                earlier: row.count()?,
+                extra: row.flag()?,
+            },
         })
     }
 }

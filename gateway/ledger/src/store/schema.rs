@@ -7,7 +7,7 @@ use super::{Dialect, Pool};
 use crate::error::OpenError;
 
 /// The version that this code reads and writes.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const SQLITE: &[(i64, &str, &str)] = &[
     (
@@ -20,6 +20,11 @@ const SQLITE: &[(i64, &str, &str)] = &[
         "identity",
         include_str!("../../migrations/sqlite/0002_identity.sql"),
     ),
+    (
+        3,
+        "spared",
+        include_str!("../../migrations/sqlite/0003_spared.sql"),
+    ),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (
@@ -31,6 +36,11 @@ const POSTGRES: &[(i64, &str, &str)] = &[
         2,
         "identity",
         include_str!("../../migrations/postgres/0002_identity.sql"),
+    ),
+    (
+        3,
+        "spared",
+        include_str!("../../migrations/postgres/0003_spared.sql"),
     ),
 ];
 

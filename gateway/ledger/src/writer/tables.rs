@@ -65,6 +65,9 @@ pub(crate) static ATTEMPTS: Insert = Insert::new(
         "harm",
         "lines",
         "response",
+        "spared_new",
+        "spared_earlier",
+        "extra",
     ],
     Conflict::Keep("id"),
 );
@@ -267,6 +270,9 @@ pub(crate) fn attempt(
         money.harm.into(),
         (&settled.lines).into(),
         (&settled.response).into(),
+        reserved.spared.new.into(),
+        reserved.spared.earlier.into(),
+        reserved.spared.extra.into(),
     ]);
 }
 

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::config::{Durability, Store};
-use crate::entry::{Money, Source};
+use crate::entry::{Money, Source, Spared};
 use crate::ledger::Ledger;
 
 struct Running {
@@ -56,6 +56,7 @@ fn reservation() -> Reservation {
         attempt: Uuid::now_v7(),
         request: Uuid::now_v7(),
         reservation: None,
+        spared: Spared::default(),
         number: 1,
         tenant: "acme".to_owned(),
         key: None,

@@ -3,7 +3,8 @@
 
 use skinflint_ledger::{
     By, Config, Durability, Ledger, LedgerError, Money, Outcome, Period, Recovered, Report,
-    Repricing, RequestRow, Reservation, Settlement, Source, Store, Sums, TaskFilter, Writer,
+    Repricing, RequestRow, Reservation, Settlement, Source, Spared, Store, Sums, TaskFilter,
+    Writer,
 };
 use skinflint_money::{NanoUsd, NanoUsdDelta};
 use skinflint_protocol::Usage;
@@ -68,6 +69,7 @@ pub(crate) fn reservation(tenant: &str, task: &str) -> Reservation {
         attempt: Uuid::now_v7(),
         request: Uuid::now_v7(),
         reservation: None,
+        spared: Spared::default(),
         number: 1,
         tenant: tenant.to_owned(),
         key: Some("k1".to_owned()),

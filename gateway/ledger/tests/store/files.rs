@@ -73,7 +73,7 @@ async fn a_newer_ledger_is_refused() {
     ] {
         assert_eq!(
             refused.unwrap().to_string(),
-            "the ledger has schema version 7, this version knows up to 2; use a newer version"
+            "the ledger has schema version 7, this version knows up to 3; use a newer version"
         );
     }
 }

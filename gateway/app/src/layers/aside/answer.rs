@@ -8,6 +8,7 @@ use http::{HeaderValue, Response, header, request::Parts};
 use http_body::Frame as BodyFrame;
 use http_body_util::{BodyExt, StreamBody};
 use skinflint_compressor::FETCH_TOOL;
+use skinflint_ledger::Spared;
 use skinflint_protocol::{
     AsideAnswer, AsideCall, Endpoint, Heard, JsonLimits, RequestView, sse::Decoder,
 };
@@ -160,6 +161,10 @@ impl Follow {
             attribution: self.attribution.clone(),
             offer: None,
             reservation: Uuid::now_v7(),
+            spared: Spared {
+                extra: true,
+                ..Spared::default()
+            },
         };
         let routed = Routed::Upstream(call, self.target.clone());
         inner.ready().await?.call(routed).await

@@ -126,6 +126,7 @@ impl CallLine {
         let now = clock::unix_millis();
         let elapsed = i64::try_from(self.receipt.elapsed().as_millis()).unwrap_or(0);
         let decisions = serde_json::to_string(&entries.decisions);
+        let input = entries.total_usage().as_ref().map(Usage::input);
         self.layer.accounting.record(RequestRow {
             request: self.receipt.id().uuid(),
             at_ms: now.saturating_sub(elapsed),
@@ -149,9 +150,8 @@ impl CallLine {
                 .failure
                 .as_ref()
                 .map(|failure| failure.label.to_owned()),
-            // Nothing is compressed yet: what came is what was sent.
-            tokens_before: entries.total_usage().as_ref().map(Usage::input),
-            tokens_after: entries.total_usage().as_ref().map(Usage::input),
+            tokens_before: input.map(|input| input.saturating_add(entries.tokens_spared)),
+            tokens_after: input,
             holdout: entries.holdout,
             decisions: decisions.unwrap_or_else(|_| "[]".to_owned()),
             price_version: entries.price_version.as_deref().map(str::to_owned),
