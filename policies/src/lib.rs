@@ -30,8 +30,8 @@ pub use prices::{PriceSource, PriceTable, Prices, UnknownPrice, provider_of_host
 pub use secret::{Environment, ProcessEnvironment};
 pub use share::{NotAShare, Share};
 pub use tenant::{
-    AllowedModels, Budget, BudgetScope, ClientCredentials, CompressMode, KeyRecord, OnExceed,
-    PolicyFile, RateLimit, Tenant, TenantId, Window,
+    AllowedModels, Budget, BudgetScope, ClientCredentials, Compress, CompressMode, KeyRecord,
+    OnExceed, PolicyFile, RateLimit, Tenant, TenantId, Window,
 };
 pub use tenants::{Identity, Tenants, UnknownKey};
 pub use units::ByteSize;

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 pub use self::{
     budget::{Budget, OnExceed},
-    compress::CompressMode,
+    compress::{Compress, CompressMode},
     id::TenantId,
     rate_limit::RateLimit,
     scope::BudgetScope,
@@ -45,7 +45,7 @@ pub struct Tenant {
     /// The part of its tasks that runs unoptimised, to compare with; at most half.
     pub holdout: Share,
     /// What may be done to its requests to make them smaller.
-    pub compress: CompressMode,
+    pub compress: Compress,
     /// What it may spend.
     pub budgets: Vec<Budget>,
 }
@@ -143,7 +143,7 @@ impl Tenant {
             rate_limit: None,
             key_rate_limit: None,
             holdout: Share::NONE,
-            compress: CompressMode::default(),
+            compress: Compress::default(),
             budgets: Vec::new(),
         }
     }
@@ -156,11 +156,7 @@ impl Tenant {
         }
     }
 
-    fn validate(
-        raw: RawTenant,
-        compress: CompressMode,
-        budgets: Vec<Budget>,
-    ) -> Result<Self, Invalid> {
+    fn validate(raw: RawTenant, compress: Compress, budgets: Vec<Budget>) -> Result<Self, Invalid> {
         let id = TenantId::parse(&raw.id).ok_or_else(|| {
             Invalid::new(
                 "id",
@@ -238,7 +234,9 @@ impl PolicyFile {
         let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
         let keyless = raw.tenant.keyless;
         let budgets = budget::validate(raw.budget, &ids)?;
-        let tenant = Tenant::validate(raw.tenant, raw.compress.mode, budgets).map_err(under)?;
+        let compress =
+            Compress::validate(&raw.compress).map_err(|invalid| invalid.under("compress"))?;
+        let tenant = Tenant::validate(raw.tenant, compress, budgets).map_err(under)?;
         Ok(Self {
             path: path.to_owned(),
             tenant: Arc::new(tenant),

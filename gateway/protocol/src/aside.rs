@@ -19,7 +19,7 @@ mod splice;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::{AsideAnswer, AsideError, Heard};
+pub use answer::{AsideAnswer, AsideError, Heard, Said};
 pub use name::{NamedAnswer, named_answers};
 
 use crate::edit::EditList;
@@ -43,6 +43,8 @@ pub struct AsideTool {
 pub struct AsideCall {
     /// The provider's id of the call.
     pub id: String,
+    /// The tool.
+    pub name: String,
     /// The arguments, as JSON.
     pub arguments: String,
 }

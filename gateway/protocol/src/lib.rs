@@ -19,7 +19,7 @@ mod usage;
 
 pub use amendment::{LimitSpelling, ask_for_usage, clamp_output};
 pub use aside::{
-    Aside, AsideAnswer, AsideCall, AsideError, AsideResult, AsideTool, Heard, NamedAnswer,
+    Aside, AsideAnswer, AsideCall, AsideError, AsideResult, AsideTool, Heard, NamedAnswer, Said,
     may_offer, named_answers, offer,
 };
 pub use conversation::{

@@ -28,10 +28,13 @@ pub struct Guards<K = Key> {
 impl<K: Ord> Guards<K> {
     /// Takes in one judgement of this key, and says what follows for it.
     pub fn apply(&mut self, key: K, judgement: &Judgement, policy: &Policy) -> Verdict {
-        self.guards
-            .entry(key)
-            .or_insert_with(|| Guard::new(judgement.fingerprint.clone(), *policy))
-            .apply(judgement, policy)
+        let new = || Guard::new(judgement.fingerprint.clone(), *policy);
+        self.guard_or(key, new).apply(judgement, policy)
+    }
+
+    /// The guard of a key, at first `new`.
+    pub fn guard_or(&mut self, key: K, new: impl FnOnce() -> Guard) -> &mut Guard {
+        self.guards.entry(key).or_insert_with(new)
     }
 
     /// Whether answers of this version may be served. What was never judged may not.

@@ -426,3 +426,20 @@ const PYTHON: [(u64, u64, u32, u32); 7] = [
     (2000, 400, 50_000, 231_841),
     (50, 50, 50_000, 1_000_000),
 ];
+
+#[test]
+fn what_is_trusted_serves_until_it_is_shown_to_be_wrong() {
+    let policy = Policy::new(50_000, Policy::DEFAULT_DELTA_PPM, 30).unwrap();
+    let mut guard = Guard::trusted("v1", policy);
+    assert!(guard.serves("v1", &policy));
+    let judgement = |wrong| Judgement {
+        fingerprint: "v1".to_owned(),
+        wrong,
+        weight: NonZeroU32::MIN,
+    };
+    for _ in 0..50 {
+        assert_eq!(guard.apply(&judgement(false), &policy).mode, Mode::Serving);
+    }
+    let bad = (0..20).find(|_| guard.apply(&judgement(true), &policy).mode == Mode::Shadow);
+    assert!(bad.is_some() && guard.verdict().revocations == 1);
+}

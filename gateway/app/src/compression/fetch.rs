@@ -108,6 +108,7 @@ mod tests {
     fn call(arguments: &str) -> AsideCall {
         AsideCall {
             id: "t1".to_owned(),
+            name: FETCH_TOOL.to_owned(),
             arguments: arguments.to_owned(),
         }
     }

@@ -31,6 +31,15 @@ pub enum Heard {
     Calls(Vec<AsideCall>),
 }
 
+/// What an answer says, for comparing it with another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// All of its text.
+    pub text: String,
+    /// Its calls, but those of the gateway's tool.
+    pub calls: Vec<AsideCall>,
+}
+
 /// An answer, or a request, that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AsideError {
@@ -271,6 +280,21 @@ impl AsideAnswer {
         match &self.stream {
             Stream::Chat(stream) => stream.has_ended(),
             Stream::Messages(stream) => stream.has_ended(),
+        }
+    }
+
+    /// What has been said so far, in all rounds.
+    pub fn said(&self) -> Said {
+        let rounds = || self.earlier.iter().chain([&self.round]);
+        let calls = rounds().flat_map(|round| &round.parts);
+        Said {
+            text: rounds().map(Round::text).collect(),
+            calls: calls
+                .filter_map(|part| match &part.what {
+                    What::Call(call) => Some(call.clone()),
+                    _ => None,
+                })
+                .collect(),
         }
     }
 

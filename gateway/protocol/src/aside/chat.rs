@@ -48,11 +48,12 @@ pub(super) fn part(call: Value<'_>, tool: &str) -> Part {
     };
     let found = AsideCall {
         id: text(Some(call), "id"),
+        name: text(function, "name"),
         arguments: text(function, "arguments"),
     };
     Part {
         json: call.raw().to_owned(),
-        what: if text(function, "name") == tool {
+        what: if found.name == tool {
             What::AsideCall(found)
         } else {
             What::Call(found)

@@ -208,6 +208,7 @@ impl Call {
     fn part(&self, tool: &str) -> Part {
         let call = AsideCall {
             id: self.id.clone(),
+            name: self.name.clone(),
             arguments: self.arguments.clone(),
         };
         let (id, name) = (literal(&self.id), literal(&self.name));

@@ -26,12 +26,13 @@ pub(super) fn part(block: Value<'_>, tool: &str) -> Part {
         Some("tool_use") => {
             let call = AsideCall {
                 id: text("id").unwrap_or_default().into_owned(),
+                name: text("name").unwrap_or_default().into_owned(),
                 arguments: block
                     .get("input")
                     .map_or("{}", |input| input.raw())
                     .to_owned(),
             };
-            if text("name").as_deref() == Some(tool) {
+            if call.name == tool {
                 What::AsideCall(call)
             } else {
                 What::Call(call)

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -45,9 +47,9 @@ fn events(endpoint: Endpoint, values: &[Value]) -> String {
     let mut text = String::new();
     for value in values {
         if endpoint == Endpoint::Messages {
-            text.push_str(&format!("event: {}\n", value["type"].as_str().unwrap()));
+            writeln!(text, "event: {}", value["type"].as_str().unwrap()).unwrap();
         }
-        text.push_str(&format!("data: {value}\n\n"));
+        write!(text, "data: {value}\n\n").unwrap();
     }
     if endpoint == Endpoint::ChatCompletions {
         text.push_str("data: [DONE]\n\n");
@@ -146,6 +148,7 @@ fn a_stream_goes_on_where_the_tool_is_called_alone() {
     );
     let call = AsideCall {
         id: "t1".to_owned(),
+        name: "peek".to_owned(),
         arguments: r#"{"id":"x"}"#.to_owned(),
     };
     assert_eq!(end, Heard::Calls(vec![call]));
@@ -186,7 +189,11 @@ fn a_stream_goes_on_where_the_tool_is_called_alone() {
     assert!(out.contains(r#""output_tokens":10"#), "{out}");
     assert!(matches!(end, Heard::Done(_)));
 
-    // The client sends it back, with its reasoning or without, and its arguments spelled anew.
+    is_put_back(answer, &said, &results);
+}
+
+/// The client sends it back, with its reasoning or without, and its arguments spelled anew.
+fn is_put_back(mut answer: AsideAnswer, said: &Value, results: &Value) {
     let (name, aside) = answer.take_aside().unwrap();
     let whole = json!([
         {"type": "thinking", "thinking": "hm", "signature": "s1g"},
@@ -347,6 +354,7 @@ fn a_chat_stream_goes_on_too() {
     );
     let call = AsideCall {
         id: "k1".to_owned(),
+        name: "peek".to_owned(),
         arguments: r#"{"id":"x"}"#.to_owned(),
     };
     assert_eq!(end, Heard::Calls(vec![call]));
