@@ -5,7 +5,8 @@ use skinflint_tests::{
     Answer, Exchange, FakeProvider, Gateway, RedisServer, Script, Thinking, ToolCall,
 };
 
-const TENANT: &str = "[tenant]\nid = 'acme'\nkeyless = true\n[compress]\nmode = 'balanced'\n";
+const TENANT: &str =
+    "[tenant]\nid = 'acme'\nkeyless = true\n[compress]\nmode = 'balanced'\nguard = false\n";
 
 async fn gateway(provider: &FakeProvider) -> Gateway {
     Gateway::builder(provider)

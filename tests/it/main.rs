@@ -75,6 +75,8 @@ mod streams;
 #[cfg(test)]
 mod transport;
 #[cfg(test)]
+mod trials;
+#[cfg(test)]
 mod usage;
 #[cfg(test)]
 mod wholes;

@@ -9,6 +9,7 @@ mod reconcile;
 mod reports;
 mod requests;
 mod tasks;
+mod trials;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub(crate) use self::{
     answer::ApiError,
     budgets::{BudgetRow, LiveBudgets},
 };
-use crate::reconcile::Providers;
+use crate::{reconcile::Providers, trials::Trials};
 
 /// What the API answers from.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Api {
     pub ledger: Option<Ledger>,
     /// How budgets stand now.
     pub budgets: Arc<dyn LiveBudgets>,
+    /// What was found about compression.
+    pub trials: Trials,
     /// Who bills the calls of which upstream.
     pub providers: Providers,
 }
@@ -52,6 +55,7 @@ impl Api {
             .route("/requests/{id}", get(requests::show))
             .route("/report", get(reports::show))
             .route("/budgets", get(budgets::list))
+            .route("/trials", get(trials::list))
             .route("/reconcile", post(reconcile::compare))
             .fallback(nothing)
             .method_not_allowed_fallback(other_method)

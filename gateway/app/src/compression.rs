@@ -19,10 +19,16 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use self::{
     conversation::{Candidate, Conversation, aside_key, original_key},
-    decide::{Made, Work, explained_by},
+    decide::{Cut, Made, Served, Work, explained_by},
 };
-pub(crate) use self::{done::Done, fetch::Offer};
-use crate::call::ModelCall;
+pub(crate) use self::{
+    done::{Audit, Done},
+    fetch::Offer,
+};
+use crate::{
+    call::ModelCall,
+    trials::{Technique, Trial, Trials},
+};
 
 /// Compresses what calls bring, once; cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +36,7 @@ pub(crate) struct Compression {
     store: DecisionStore,
     counter: Counter,
     allowance: Duration,
+    trials: Trials,
 }
 
 /// Whose request it is, and what may be done to it.
@@ -41,6 +48,8 @@ pub(crate) struct Terms<'a> {
     pub tenant: &'a str,
     /// Within what what is left out can be fetched.
     pub task: &'a str,
+    /// On what evidence; none asks for none.
+    pub trial: Option<&'a Trial>,
 }
 
 /// Longer than this the client does not wait for a smaller request. A new block of 2 MB is done in that time.
@@ -49,10 +58,11 @@ const ALLOWANCE: Duration = Duration::from_millis(500);
 // === impl Compression ===
 
 impl Compression {
-    /// Remembers its decisions there.
-    pub(crate) fn new(store: DecisionStore) -> Self {
+    /// Remembers its decisions there, and goes by what was found.
+    pub(crate) fn new(store: DecisionStore, trials: Trials) -> Self {
         Self {
             store,
+            trials,
             // Texts are counted by themselves, and not remembered.
             counter: Counter::new(0),
             allowance: ALLOWANCE,
@@ -67,19 +77,36 @@ impl Compression {
         }
     }
 
-    /// The call with new tool results made smaller, and earlier ones as they were sent. Whatever goes wrong, the call
-    /// goes on as it came.
-    pub(crate) async fn apply(&self, mode: CompressMode, call: ModelCall) -> ModelCall {
+    /// The call with new tool results made smaller, and earlier ones as they were sent; and the same call otherwise, if it
+    /// is to be asked both ways. Whatever goes wrong, the call goes on as it came.
+    pub(crate) async fn apply(
+        &self,
+        mode: CompressMode,
+        trial: Option<Trial>,
+        call: ModelCall,
+    ) -> (ModelCall, Option<Audit>) {
         if !has_conversation(call.endpoint) {
-            return call;
+            return (call, None);
         }
         let terms = Terms {
             mode,
             tenant: call.call.caller.tenant.id.as_str(),
             task: call.attribution.task.as_str(),
+            trial: trial.as_ref(),
         };
-        let done = self.compress(terms, &call.view, &call.call.body).await;
-        done.put_into(call)
+        let mut done = self.compress(terms, &call.view, &call.call.body).await;
+        let audit = done.take_audit(&call, trial);
+        (done.put_into(call), audit)
+    }
+
+    /// Has what was decided written down.
+    pub(crate) async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// What was found about what is tried.
+    pub(crate) fn trials(&self) -> &Trials {
+        &self.trials
     }
 
     /// What to change in a request: with [`CompressMode::Off`], what was changed when it was first sent.
@@ -209,11 +236,32 @@ impl Compression {
             }
             Err(_) => Vec::new(),
         };
-        let mut decided = self.keep_originals(terms, made).await;
-        let records = new.iter().map(|candidate| {
-            let made = decided.remove(&candidate.key);
-            (candidate.key, made.unwrap_or(Record::Keep))
-        });
+        let served = Served {
+            omission: self.serves(terms.trial, Technique::Omission),
+            tables: self.serves(terms.trial, Technique::Tables),
+        };
+        let otherwise = terms.trial.filter(|trial| trial.is_audited);
+        let otherwise = otherwise.and_then(|_| Otherwise::of(&made, served));
+        let may_omit = served.omission || otherwise.is_some_and(|other| other.served.omission);
+        let made = self.keep_originals(terms, made, may_omit).await;
+        let record = |served: Served, key: &ChainHash| {
+            made.get(key)
+                .and_then(|made| made.served(served))
+                .map_or(Record::Keep, |rewrite| {
+                    Record::Replace(Arc::new(rewrite.clone()))
+                })
+        };
+        if let Some(Otherwise { technique, served }) = otherwise {
+            let mut edits = done.edits.clone();
+            for candidate in new {
+                if let Record::Replace(rewrite) = record(served, &candidate.key) {
+                    edits.replace_with_text(candidate.literal.clone(), &rewrite.text);
+                }
+            }
+            done.otherwise = Some((technique, edits));
+        }
+        let records = new.iter();
+        let records = records.map(|candidate| (candidate.key, record(served, &candidate.key)));
         let settled = self.store.settle_all(records.collect()).await;
         for (candidate, record) in new.iter().zip(settled) {
             if let Record::Replace(rewrite) = record {
@@ -222,33 +270,64 @@ impl Compression {
         }
     }
 
-    /// Keeps whole texts before anything is sent that refers to them.
+    fn serves(&self, trial: Option<&Trial>, technique: Technique) -> bool {
+        trial.is_none_or(|trial| self.trials.serves(technique, trial))
+    }
+
+    /// Keeps whole texts before anything is sent that refers to them. What cannot be kept is not cut.
     async fn keep_originals(
         &self,
         terms: Terms<'_>,
         made: Vec<Made>,
-    ) -> HashMap<ChainHash, Record> {
-        let originals = made.iter().filter_map(|made| {
-            let (handle, text) = made.original.as_ref()?;
-            let key = original_key(terms.tenant, terms.task, *handle);
-            Some((key, Record::Original(text.clone())))
-        });
-        let originals: Vec<_> = originals.collect();
+        may_omit: bool,
+    ) -> HashMap<ChainHash, Made> {
+        let key = |cut: &Cut| original_key(terms.tenant, terms.task, cut.handle);
+        let originals = made.iter().filter_map(Made::cut).filter(|_| may_omit);
+        let originals: Vec<_> = originals
+            .map(|cut| (key(cut), Record::Original(cut.whole.clone())))
+            .collect();
         let mut kept = HashMap::new();
         if !originals.is_empty() {
             let settled = self.store.settle_all(originals.clone()).await;
             kept.extend(originals.into_iter().map(|(key, _)| key).zip(settled));
         }
-        let is_kept = |made: &Made| {
-            made.original.as_ref().is_none_or(|(handle, _)| {
-                let key = original_key(terms.tenant, terms.task, *handle);
-                matches!(kept.get(&key), Some(Record::Original(_)))
-            })
-        };
-        made.into_iter()
-            .filter(is_kept)
-            .map(|made| (made.key, Record::Replace(Arc::new(made.rewrite))))
-            .collect()
+        let made = made.into_iter().map(|mut made| {
+            let is_kept = |cut: &Cut| matches!(kept.get(&key(cut)), Some(Record::Original(_)));
+            if !made.cut().is_some_and(is_kept) {
+                made.leave_whole();
+            }
+            (made.key, made)
+        });
+        made.collect()
+    }
+}
+
+/// What is tried by asking a call both ways.
+#[derive(Debug, Clone, Copy)]
+struct Otherwise {
+    technique: Technique,
+    served: Served,
+}
+
+impl Otherwise {
+    /// The first of the techniques that makes a difference to this call.
+    fn of(made: &[Made], served: Served) -> Option<Self> {
+        if made.iter().any(|made| made.cut().is_some()) {
+            return Some(Self {
+                technique: Technique::Omission,
+                served: Served {
+                    omission: !served.omission,
+                    ..served
+                },
+            });
+        }
+        made.iter().any(Made::has_tables).then_some(Self {
+            technique: Technique::Tables,
+            served: Served {
+                tables: !served.tables,
+                ..served
+            },
+        })
     }
 }
 

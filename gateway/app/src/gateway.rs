@@ -34,6 +34,7 @@ use crate::{
     serve::Listener,
     stack::{CallService, Parts, stack},
     tls,
+    trials::Trials,
 };
 
 /// A gateway that is bound to its addresses and not yet serving.
@@ -48,7 +49,7 @@ pub struct Gateway {
     admin_drain: Drain,
     local: LocalModels,
     accounting: Accounting,
-    decisions: DecisionStore,
+    compression: Compression,
     deadline: Duration,
 }
 
@@ -89,8 +90,19 @@ pub enum StartError {
     Upstream(#[from] BuildError),
 }
 
+impl StartError {
+    fn bind(listener: &'static str, address: std::net::SocketAddr, source: io::Error) -> Self {
+        Self::Bind {
+            listener,
+            address,
+            source,
+        }
+    }
+}
+
 /// In the folder of data.
 const DECISIONS: &str = "decisions.db";
+const TRIALS: &str = "trials.json";
 /// Some weeks of one agent, or an hour of a hundred, whole texts of which parts are left out included; it has to outlive
 /// what providers keep.
 const DECISION_BYTES: u64 = 128 << 20;
@@ -127,13 +139,9 @@ impl Gateway {
         let (drain, admin_drain) = (Drain::default(), Drain::default());
         let tls = tls::of(&listen, &source)?;
         let bind = async |listener, address, tls, drain: &Drain| {
-            Listener::bind(address, tls, &limits, &timeouts, drain.clone())
-                .await
-                .map_err(|source| StartError::Bind {
-                    listener,
-                    address,
-                    source,
-                })
+            let drain = drain.clone();
+            let bound = Listener::bind(address, tls, &limits, &timeouts, drain).await;
+            bound.map_err(|source| StartError::bind(listener, address, source))
         };
         let calls = bind("calls", listen.calls, tls, &drain).await?;
         let admin = bind("admin", listen.admin, None, &admin_drain).await?;
@@ -159,17 +167,21 @@ impl Gateway {
         })
         .await?;
         drain.spawn(accounting.clone().upkeep());
-        let decisions = open_decisions(&decisions, &folders.data, &admin_drain).await?;
+        let store = open_decisions(&decisions, &folders.data, &admin_drain).await?;
+        let trials = folders.data.join(TRIALS);
+        let trials = Trials::open(trials, metrics.clone(), drain.clone());
+        let compression = Compression::new(store, trials.clone());
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
         let rungs = rungs(origins, relay, &local, &map);
-        let pages = Admin::new(registry, listen.admin_access, drain.clone(), local.clone())
-            .router(accounting.api(&map.upstreams));
+        let api = accounting.api(&map.upstreams, trials);
+        let pages =
+            Admin::new(registry, listen.admin_access, drain.clone(), local.clone()).router(api);
         let service = stack(Parts {
             limits,
             timeouts,
             policies,
             accounting: accounting.clone(),
-            compression: Compression::new(decisions.clone()),
+            compression: compression.clone(),
             map,
             metrics,
             log,
@@ -184,7 +196,7 @@ impl Gateway {
             admin_drain,
             local,
             accounting,
-            decisions,
+            compression,
             deadline: timeouts.drain,
         })
     }
@@ -202,7 +214,7 @@ impl Gateway {
         let calls = async {
             self.calls.run(self.service).await;
             let finished = self.drain.finished(self.deadline, GRACE).await;
-            self.decisions.close().await;
+            self.compression.close().await;
             self.admin_drain.start();
             finished
         };

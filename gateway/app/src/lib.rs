@@ -35,5 +35,6 @@ mod stack;
 mod surface;
 mod this_machine;
 mod tls;
+mod trials;
 
 pub use gateway::{Gateway, StartError};

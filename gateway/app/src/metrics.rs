@@ -28,6 +28,8 @@ pub(crate) struct Metrics {
     pub duration: Family<RouteLabels, Histogram>,
     /// Seconds from a call's first byte to the first token of its answer.
     pub first_token: Family<RouteLabels, Histogram>,
+    /// Calls that were asked both ways.
+    pub trials: Family<TrialLabels, Counter>,
     /// Calls whose cost is not settled.
     pub reservations_open: Gauge<i64, AtomicI64>,
     /// Alerts raised.
@@ -71,6 +73,17 @@ pub(crate) struct AlertLabels {
     pub tenant: String,
 }
 
+/// Labels of [`Metrics::trials`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct TrialLabels {
+    /// What was tried.
+    pub technique: &'static str,
+    /// What the comparison goes by.
+    pub judge: &'static str,
+    /// Whether the answers come to the same.
+    pub outcome: &'static str,
+}
+
 /// Labels by route alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RouteLabels {
@@ -100,6 +113,7 @@ impl Metrics {
             tokens: Family::default(),
             duration: Family::new_with_constructor(durations),
             first_token: Family::new_with_constructor(durations),
+            trials: Family::default(),
             reservations_open: Gauge::default(),
             alerts: Family::default(),
             policy_reloads: Counter::default(),
@@ -118,6 +132,11 @@ impl Metrics {
             metrics.overloaded.clone(),
         );
         registry.register("calls", "Calls ended", metrics.calls.clone());
+        registry.register(
+            "trials",
+            "Calls that were asked with and without what is tried",
+            metrics.trials.clone(),
+        );
         registry.register(
             "reservations_open",
             "Calls whose cost is not settled",

@@ -181,6 +181,17 @@ impl Receipt {
         }))
     }
 
+    /// A record of the same call for what is sent besides, of which the client is told nothing.
+    pub(crate) fn apart(&self) -> Self {
+        let entries = self.read(Entries::clone);
+        Self(Arc::new(Inner {
+            id: self.0.id,
+            surface: self.0.surface,
+            began: Instant::now(),
+            entries: Mutex::new(entries),
+        }))
+    }
+
     /// The call's id.
     pub(crate) fn id(&self) -> RequestId {
         self.0.id

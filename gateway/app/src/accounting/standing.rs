@@ -11,6 +11,7 @@ use crate::{
     api::{Api, BudgetRow, LiveBudgets},
     clock,
     reconcile::Providers,
+    trials::Trials,
 };
 
 impl LiveBudgets for Accounting {
@@ -24,8 +25,9 @@ impl LiveBudgets for Accounting {
 
 impl Accounting {
     /// What the API answers from.
-    pub(crate) fn api(&self, upstreams: &[Upstream]) -> Api {
+    pub(crate) fn api(&self, upstreams: &[Upstream], trials: Trials) -> Api {
         Api {
+            trials,
             ledger: self.books().map(|books| books.ledger.clone()),
             budgets: Arc::new(self.clone()),
             providers: Providers::of(upstreams),

@@ -5,12 +5,15 @@ use futures_util::{FutureExt, future::BoxFuture};
 use http_body_util::BodyExt;
 use skinflint_budget::BudgetError;
 use skinflint_policies::Local;
+use skinflint_upstream::InFlight;
 use tower::ServiceExt;
 
 use super::*;
 use crate::{
     api::{BudgetRow, LiveBudgets},
+    metrics::Metrics,
     reconcile::Providers,
+    trials::Trials,
 };
 
 #[derive(Debug)]
@@ -30,6 +33,7 @@ fn pages(access: AdminAccess) -> Router {
         ledger: None,
         budgets: Arc::new(NoBudgets),
         providers: Providers::default(),
+        trials: Trials::in_memory(Metrics::new(InFlight::default()).0, Drain::default()),
     };
     let local = LocalModels::start(&Local::Off, PathBuf::new(), &Drain::default());
     Admin::new(Registry::default(), access, Drain::default(), local).router(api)

@@ -47,8 +47,14 @@ fn router(ledger: Option<Ledger>) -> Router {
         ledger,
         budgets: Arc::new(Fixed),
         providers: providers.into_iter().map(named).collect(),
+        trials: no_trials(),
     }
     .router()
+}
+
+fn no_trials() -> Trials {
+    let (metrics, _) = crate::metrics::Metrics::new(skinflint_upstream::InFlight::default());
+    Trials::in_memory(metrics, crate::drain::Drain::default())
 }
 
 async fn ask(router: &Router, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
@@ -267,4 +273,16 @@ async fn what_is_wrong_is_said() {
       400 bad_body: the body: unknown field `result`, expected `outcome` or `tenant` at line 1 column 9
     404 no_ledger: no ledger is kept: `ledger.store` is `off`
     "#);
+}
+
+#[tokio::test]
+async fn trials_are_told_and_unknown_parameters_refused() {
+    let router = router(None);
+    let (status, told) = ask(&router, "GET", "/trials?tenant=acme", "").await;
+    assert_eq!(
+        (status, told),
+        (StatusCode::OK, serde_json::json!({ "trials": [] }))
+    );
+    let (status, _) = ask(&router, "GET", "/trials?tenants=acme", "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
 }

@@ -12,6 +12,7 @@ use skinflint_decisions::DecisionStore;
 use skinflint_policies::CompressMode;
 use skinflint_protocol::{BlockKind, JsonLimits, RequestView};
 use skinflint_tokens::Encoding;
+use skinflint_upstream::InFlight;
 
 use self::{
     billing::{Bill, Blocks, TokenMemory, number},
@@ -21,7 +22,12 @@ use super::{
     Outcome, out,
     table::{Column, Table},
 };
-use crate::compression::{Compression, Terms};
+use crate::{
+    compression::{Compression, Terms},
+    drain::Drain,
+    metrics::Metrics,
+    trials::Trials,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -100,7 +106,9 @@ async fn replay(
     mode: CompressMode,
     memory: &mut TokenMemory,
 ) -> Result<Row, Box<dyn std::error::Error>> {
-    let compression = Compression::new(DecisionStore::in_memory(1 << 30)).without_hurry();
+    let (metrics, _) = Metrics::new(InFlight::default());
+    let trials = Trials::in_memory(metrics, Drain::default());
+    let compression = Compression::new(DecisionStore::in_memory(1 << 30), trials).without_hurry();
     let mut row = Row {
         name: trajectory.name.clone(),
         ..Row::default()
@@ -114,6 +122,7 @@ async fn replay(
             mode,
             tenant: "replay",
             task: &trajectory.name,
+            trial: None,
         };
         let done = compression.compress(terms, &view, &body).await;
         let (sent_view, sent) = done.request(&view, &body)?;

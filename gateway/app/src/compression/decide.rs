@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use skinflint_compressor::{
-    ChainHash, Compressed, Handle, Origin, compress_balanced, compress_safely, jton::Notation,
+    ChainHash, Compressed, Handle, Origin, Stage, compress_balanced, compress_safely,
+    jton::{self, Notation},
 };
 use skinflint_decisions::Rewrite;
 use skinflint_protocol::{Block, BlockKind, RequestView, Role, ToolResults};
@@ -26,13 +27,33 @@ pub(super) struct Work {
     pub(super) encoding: Encoding,
 }
 
-/// What was made of a block.
+/// What can be made of a block.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) key: ChainHash,
-    pub(super) rewrite: Rewrite,
-    /// The whole text, where parts are left out.
-    pub(super) original: Option<(Handle, Arc<str>)>,
+    /// The same content in fewer tokens.
+    safe: Option<Rewrite>,
+    /// Whether that has tables.
+    has_tables: bool,
+    /// Where it has, the same without them.
+    plain: Option<Rewrite>,
+    /// With parts left out.
+    cut: Option<Cut>,
+}
+
+/// A text with parts left out.
+#[derive(Debug)]
+pub(super) struct Cut {
+    rewrite: Rewrite,
+    pub(super) handle: Handle,
+    pub(super) whole: Arc<str>,
+}
+
+/// What may be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Served {
+    pub(super) omission: bool,
+    pub(super) tables: bool,
 }
 
 /// Texts too short to gain anything by.
@@ -82,31 +103,86 @@ impl Work {
             let Some(text) = text(&body, &candidate.literal) else {
                 continue;
             };
-            let compressed = if may_omit && text.len() <= LONGEST_ORIGINAL {
+            let safe = compress_safely(&text, origin, explained, &count);
+            let cut = if may_omit && text.len() <= LONGEST_ORIGINAL {
                 let arguments = call.map_or("", |call| &call.arguments);
                 let question = format!("{asked}\n{arguments}");
                 compress_balanced(&text, origin, explained, &question, &count)
+                    .filter(|cut| cut.omission.is_some())
             } else {
-                compress_safely(&text, origin, explained, &count)
+                None
             };
-            let Some(compressed) = compressed else {
+            if safe.is_none() && cut.is_none() {
                 continue;
-            };
-            explained = explained.and(explained_by(&compressed.text));
-            let omission = compressed.omission;
+            }
+            for sent in [&safe, &cut].into_iter().flatten() {
+                explained = explained.and(explained_by(&sent.text));
+            }
+            let has_tables = safe.as_ref().is_some_and(|safe| {
+                let tables = [Stage::Tables, Stage::UnionTables];
+                safe.stages.iter().any(|stage| tables.contains(stage))
+            });
             made.push(Made {
                 key: candidate.key,
-                rewrite: rewrite(compressed),
-                original: omission.map(|omission| (omission.handle, text.into())),
+                safe: safe.map(rewrite),
+                has_tables,
+                plain: has_tables.then(|| minified(&text, &count)).flatten(),
+                cut: cut.and_then(|cut| {
+                    Some(Cut {
+                        handle: cut.omission?.handle,
+                        whole: text.into(),
+                        rewrite: rewrite(cut),
+                    })
+                }),
             });
         }
         made
     }
 }
 
+impl Made {
+    /// What is served of it; nothing where it is sent as it came.
+    pub(super) fn served(&self, served: Served) -> Option<&Rewrite> {
+        match &self.cut {
+            Some(cut) if served.omission => Some(&cut.rewrite),
+            _ if self.has_tables && !served.tables => self.plain.as_ref(),
+            _ => self.safe.as_ref(),
+        }
+    }
+
+    pub(super) fn cut(&self) -> Option<&Cut> {
+        self.cut.as_ref()
+    }
+
+    /// Nothing is left out of it after all.
+    pub(super) fn leave_whole(&mut self) {
+        self.cut = None;
+    }
+
+    pub(super) fn has_tables(&self) -> bool {
+        self.has_tables
+    }
+}
+
 /// What a text that is sent tells the model of how texts are read.
 pub(super) fn explained_by(text: &str) -> Notation {
     Notation::split(text).map_or_else(Notation::default, |(notation, _)| notation)
+}
+
+/// A JSON text without white space, where that is fewer tokens.
+fn minified(text: &str, count: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
+    let minified = jton::minify(text).ok()?;
+    let (before, after) = (count(text), count(&minified));
+    (after < before).then(|| {
+        rewrite(Compressed {
+            text: minified,
+            stages: vec![Stage::Minify],
+            normalised: Vec::new(),
+            omission: None,
+            tokens_before: before,
+            tokens_after: after,
+        })
+    })
 }
 
 fn text(body: &[u8], literal: &skinflint_protocol::Span) -> Option<String> {

@@ -6,9 +6,14 @@ use bytes::Bytes;
 use skinflint_decisions::Rewrite;
 use skinflint_ledger::Spared;
 use skinflint_protocol::{EditError, EditList, JsonLimits, RequestView};
+use uuid::Uuid;
 
 use super::{conversation::Candidate, fetch::Offer};
-use crate::{call::ModelCall, receipt};
+use crate::{
+    call::{Call, ModelCall},
+    receipt,
+    trials::{Technique, Trial},
+};
 
 /// What was done to a request.
 #[derive(Debug, Default)]
@@ -17,6 +22,8 @@ pub(crate) struct Done {
     pub edits: EditList,
     /// Where the gateway's tool is on offer: what is known of the conversation. Then the request has other blocks.
     pub(super) offer: Option<Arc<Offer>>,
+    /// The edits of the same request the other way, where it is asked both ways.
+    pub(super) otherwise: Option<(Technique, EditList)>,
     pub(super) blocks: u64,
     spared: Spared,
     tokens_before: u64,
@@ -24,6 +31,17 @@ pub(crate) struct Done {
     stages: Vec<String>,
     normalised: Vec<String>,
     omitted: Vec<String>,
+}
+
+/// A call that is asked again, the other way.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    /// What is tried.
+    pub technique: Technique,
+    /// For whom.
+    pub trial: Trial,
+    /// The other call.
+    pub call: ModelCall,
 }
 
 impl Done {
@@ -51,17 +69,59 @@ impl Done {
         view: &Arc<RequestView>,
         body: &Bytes,
     ) -> Result<(Arc<RequestView>, Bytes), EditError> {
-        if self.edits.is_empty() {
+        self.edited(&self.edits, view, body)
+    }
+
+    fn edited(
+        &self,
+        edits: &EditList,
+        view: &Arc<RequestView>,
+        body: &Bytes,
+    ) -> Result<(Arc<RequestView>, Bytes), EditError> {
+        if edits.is_empty() {
             return Ok((view.clone(), body.clone()));
         }
-        let sent = self.edits.apply(body)?;
+        let sent = edits.apply(body)?;
         let sent_view = match self.offer {
-            None => view.shifted(&self.edits.shift()),
+            None => view.shifted(&edits.shift()),
             Some(_) => RequestView::parse(view.endpoint, &sent, JsonLimits::default())
                 // Never so: what was put in is of the protocol.
-                .unwrap_or_else(|_| view.shifted(&self.edits.shift())),
+                .unwrap_or_else(|_| view.shifted(&edits.shift())),
         };
         Ok((Arc::new(sent_view), sent))
+    }
+
+    /// The call the other way, if it is asked both ways: paid by itself, and entered apart from the client's.
+    pub(super) fn take_audit(&mut self, call: &ModelCall, trial: Option<Trial>) -> Option<Audit> {
+        let (technique, edits) = self.otherwise.take()?;
+        let (view, body) = self.edited(&edits, &call.view, &call.call.body).ok()?;
+        let Call {
+            parts,
+            caller,
+            receipt,
+            ..
+        } = &call.call;
+        Some(Audit {
+            technique,
+            trial: trial?,
+            call: ModelCall {
+                call: Call {
+                    parts: parts.clone(),
+                    body,
+                    caller: caller.clone(),
+                    receipt: receipt.apart(),
+                },
+                endpoint: call.endpoint,
+                view,
+                attribution: call.attribution.clone(),
+                offer: self.offer.clone(),
+                reservation: Uuid::now_v7(),
+                spared: Spared {
+                    extra: true,
+                    ..Spared::default()
+                },
+            },
+        })
     }
 
     pub(super) fn put_into(self, mut call: ModelCall) -> ModelCall {

@@ -23,7 +23,9 @@ fn rows(from: usize) -> String {
 }
 
 fn compression() -> Compression {
-    Compression::new(DecisionStore::in_memory(1 << 20))
+    let (metrics, _) = crate::metrics::Metrics::new(skinflint_upstream::InFlight::default());
+    let trials = Trials::in_memory(metrics, crate::drain::Drain::default());
+    Compression::new(DecisionStore::in_memory(1 << 20), trials)
 }
 
 /// Messages of Claude Code's shape: a call of a tool and its result for each name of a tool, the newest message with a
@@ -54,6 +56,7 @@ async fn send(compression: &Compression, tenant: &str, body: &Bytes) -> Bytes {
         mode: CompressMode::Safe,
         tenant,
         task: "t",
+        trial: None,
     };
     let done = compression.compress(terms, &view, body).await;
     let (sent_view, sent) = done.request(&view, body).unwrap();
@@ -171,6 +174,7 @@ async fn counting_sees_what_was_sent_and_decides_nothing() {
             mode: CompressMode::Safe,
             tenant: TENANT,
             task: "t",
+            trial: None,
         };
         let done = compression.compress(terms, &Arc::new(view), &body).await;
         done.blocks

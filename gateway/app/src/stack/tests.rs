@@ -19,6 +19,7 @@ use crate::{
     local::{Loaded, Loader, LocalModels},
     relay::Relay,
     rungs::{Embedder, LocalRung, ModelList, UpstreamRung},
+    trials::Trials,
 };
 
 struct NoEnvironment;
@@ -81,7 +82,10 @@ impl Fixture {
             timeouts: config.timeouts,
             policies,
             accounting,
-            compression: Compression::new(DecisionStore::in_memory(1 << 20)),
+            compression: Compression::new(
+                DecisionStore::in_memory(1 << 20),
+                Trials::in_memory(metrics.clone(), Drain::default()),
+            ),
             metrics: metrics.clone(),
             log: CallLog::Events,
             rungs: Rungs::new(
