@@ -14,37 +14,37 @@ const ROUNDS: usize = 5;
 /// Values of each text, some 80 bytes each.
 const VALUES: usize = 50_000;
 
-/// Megabytes a second that go into [`compress_safely`], in the best of five rounds, of JSON without a list of objects and
-/// of JSON that becomes tables. It is all that it does but counting tokens, which is the tokenizer's affair: telling the
-/// kind of text, minifying, and writing tables; lengths in bytes stand for tokens.
+/// Megabytes a second that go into [`compress_safely`], in the best of five rounds, of JSON that becomes tables and of
+/// minified JSON that has none: the slower one of long strings and of small objects under names. It is all that it does but
+/// counting tokens, which is the tokenizer's affair: telling the kind of text, minifying, and writing tables. Lengths in
+/// bytes stand for tokens.
 pub(super) fn evaluate() -> Vec<Figure> {
-    let (mut blocks, mut rows) = (String::from("{\"blocks\":["), String::from("["));
+    let (mut strings, mut objects) = (String::from("{\"blocks\":["), String::from("{"));
+    let mut rows = String::from("[");
     for at in 0..VALUES {
         let mark = if at == 0 { "" } else { "," };
         // Writing to a string cannot fail.
         let _ = write!(
-            blocks,
+            strings,
             r#"{mark}"Some text of a line or so, \"quoted\" here and there, and number {at} of many.",{at}"#
         );
-        let _ = write!(
-            rows,
-            r#"{mark}{{"id":{at},"name":"Employee{at}","email":"e{at}@company.com","salary":{at}.5,"active":true}}"#
+        let value = format!(
+            r#"{{"id":{at},"name":"Employee{at}","email":"e{at}@company.com","salary":{at}.5,"active":true}}"#
         );
+        let _ = write!(objects, r#"{mark}"e{at}":{value}"#);
+        let _ = write!(rows, "{mark}{value}");
     }
-    blocks.push_str("]}");
+    strings.push_str("]}");
+    objects.push('}');
     rows.push(']');
-    let is_table = |text: &str| {
-        compress(text).is_some_and(|stages| {
-            stages
-                .iter()
-                .any(|stage| matches!(stage, Stage::Tables | Stage::UnionTables))
-        })
-    };
-    // A speed of something else must not pass for one of these.
-    let fits = compress(&blocks).is_none() && is_table(&rows);
+    let stages = compress(&rows).unwrap_or_default();
+    let is_table = |stage: &Stage| matches!(stage, Stage::Tables | Stage::UnionTables);
+    // The speed of something else must not pass for one of these.
+    let fits = compress(&strings).or(compress(&objects)).is_none() && stages.iter().any(is_table);
     let speed = |text: &str| if fits { speed(text) } else { f64::NAN };
+    let passthrough = speed(&strings).min(speed(&objects));
     vec![
-        at_least("compress_speed_passthrough", speed(&blocks), "MB/s", 100.0),
+        at_least("compress_speed_passthrough", passthrough, "MB/s", 100.0),
         at_least("compress_speed_tables", speed(&rows), "MB/s", 30.0),
     ]
 }
