@@ -1,5 +1,5 @@
-//! What compression saves and the error guard lets through, on recorded conversations, sample documents and simulated
-//! judgements. See [`run`].
+//! What compression saves, what it keeps and how fast it is, and what the error guard lets through: on recorded
+//! conversations, sample documents, made texts and simulated judgements. See [`run`].
 
 mod compress;
 mod fuzz;

@@ -1,4 +1,4 @@
-//! Lines, and a mark where some are left out: [`write`].
+//! Lines, and a mark where some are left out: [`write()`].
 
 use super::{Cut, SampleName};
 use crate::marker::PREFIX;
@@ -21,8 +21,7 @@ pub(super) enum Fate {
 }
 
 /// Text from lines that are those between line breaks, with `[skinflint: 12 lines omitted]` in place of those that are
-/// omitted. Gaps that are hardly larger than that are not
-/// made. `None` if nothing is left out. `of` is how many of the
+/// omitted. Gaps that are hardly larger than that are not made. `None` if nothing is left out. `of` is how many of the
 /// lines the unit counts.
 pub(super) fn write(
     lines: &[&str],

@@ -10,7 +10,9 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::value::RawValue;
 use skinflint_compressor::{
     Compressed, Omission, Origin, Stage, Unit, compress_balanced, compress_safely, jton,
-    jton::Notation, log::normalise::normalise, restore,
+    jton::Notation,
+    log::normalise::{normalise, without_ansi_codes},
+    restore,
 };
 
 use super::{exactly, generated, tokens};
@@ -127,7 +129,7 @@ fn normal(text: &str, compressed: &Compressed) -> Option<String> {
         return Some(text.to_owned());
     }
     // Of search results, the codes of a terminal alone are taken away.
-    let stripped = skinflint_compressor::log::normalise::without_ansi_codes(text);
+    let stripped = without_ansi_codes(text);
     let all = normalise(text).map(|(normal, _)| normal);
     if compressed.normalised.len() == 1 && restore(&compressed.text).ok() == stripped {
         stripped
@@ -228,35 +230,36 @@ fn json(random: &mut StdRng, length: usize) -> String {
 }
 
 fn hits(random: &mut StdRng, length: usize) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for line in 1..=length {
-        let (file, mark) = (
-            random.random_range(0..4),
-            [":", ":", "-"][random.random_range(0..3)],
-        );
-        text.push_str(&format!(
+        let file = random.random_range(0..4);
+        let mark = [":", ":", "-"][random.random_range(0..3)];
+        lines.push(format!(
             "src/part-{file}/a.rs{mark}{line}{mark}    let x = call({file});\n"
         ));
         if random.random_range(0..9) == 0 {
-            text.push_str("--\n");
+            lines.push("--\n".to_owned());
         }
     }
-    text
+    lines.concat()
 }
 
 fn patch(random: &mut StdRng, length: usize) -> String {
-    let mut text = String::new();
+    let mut parts = Vec::new();
     for file in 0..=length / 12 {
         let name = ["src/a.rs", "yarn.lock"][random.random_range(0..2)];
         let context = random.random_range(0..6);
         let (old, new) = (context * 2 + 1, context * 2 + 2);
-        text.push_str(&format!(
-            "diff --git a/{name} b/{name}\nindex 83db48f..bf3a2c1 100644\n--- a/{name}\n+++ b/{name}\n@@ -1,{old} +1,{new} @@ fn f{file}\n"
+        parts.push(format!(
+            "diff --git a/{name} b/{name}\nindex 83db48f..bf3a2c1 100644\n"
+        ));
+        parts.push(format!(
+            "--- a/{name}\n+++ b/{name}\n@@ -1,{old} +1,{new} @@ fn f{file}\n"
         ));
         let around = " some line of context that stays as it was\n".repeat(context);
-        text.push_str(&format!("{around}-old\n+new\n+newer\n{around}"));
+        parts.push(format!("{around}-old\n+new\n+newer\n{around}"));
     }
-    text
+    parts.concat()
 }
 
 fn prose(random: &mut StdRng, length: usize) -> String {
