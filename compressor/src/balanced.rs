@@ -101,20 +101,20 @@ pub fn compress_balanced(
         unit: cut.unit,
     };
     let rest = rest(cut, explained, count);
-    let text_after = format!("{omission}\n{}", rest.text);
+    let shown = format!("{omission}\n{}", rest.text);
     let tokens_before = safe
         .as_ref()
         .map_or_else(|| count(text), |safe| safe.tokens_before);
     let tokens_safe = safe
         .as_ref()
         .map_or(tokens_before, |safe| safe.tokens_after);
-    let tokens_after = count(&text_after);
+    let tokens_after = count(&shown);
     let saved = tokens_safe.saturating_sub(tokens_after);
     if saved < MIN_SAVED || saved * MIN_SHARE < tokens_safe {
         return safe;
     }
     Some(Compressed {
-        text: text_after,
+        text: shown,
         omission: Some(omission),
         tokens_before,
         tokens_after,

@@ -79,6 +79,16 @@ pub fn encode_by_cost(
     encode::encode(json, profile, Some(cost))
 }
 
+/// [`encode()`], or [`encode_by_cost`] where there is a cost, of a text that was read already; `None` where that gains
+/// nothing.
+pub(crate) fn tables(
+    minified: &scan::Minified,
+    profile: Profile,
+    cost: Option<&dyn Fn(&str) -> usize>,
+) -> Option<String> {
+    encode::tables(minified, profile, cost)
+}
+
 /// Minified JSON of a JTON text, whoever wrote it.
 ///
 /// Accepts names without quotes (also with hyphens), one comma too many at the end of an object or

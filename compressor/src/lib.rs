@@ -5,6 +5,7 @@ mod balanced;
 mod chain;
 #[cfg(test)]
 mod data;
+pub mod elision;
 mod failure;
 mod form;
 pub mod jton;

@@ -1,6 +1,7 @@
 //! A text of a tool's result, without loss of anything that is said in it.
 
 use crate::form::{self, Form, FormError, StageName};
+use crate::jton::Notation;
 use crate::kind::{self, Kind};
 use crate::log::normalise::{self, Normalisation};
 use crate::log::{dates, runs, templates};
@@ -76,6 +77,10 @@ pub(crate) fn rewrite_cut(text: &str, count: &dyn Fn(&str) -> usize) -> Option<R
     let text = hints + &body;
     // Several forms in one another could still be read otherwise, where a body begins like a hint.
     if !stages.is_empty() && restore(&text).as_deref() != Ok(start.as_str()) {
+        return None;
+    }
+    // Without its codes a text may look like a table of ours.
+    if Notation::split(&text).is_some() {
         return None;
     }
     Some(Rewrite {

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::balanced::SampleName;
 use crate::form::{FormError, StageName};
-use crate::jton::{self, JtonError, Notation, Profile};
+use crate::jton::{self, JtonError, Notation, Profile, scan};
 use crate::kind::{self, Kind};
 use crate::log::normalise::Normalisation;
 use crate::lossless;
@@ -86,27 +86,24 @@ pub fn compress_safely(
             text: rewrite.text,
         });
     }
-    let minified = jton::minify(text).ok()?;
+    let minified = scan::scan(text).ok()?;
+    let cost = (minified.text.len() <= COUNTED_BYTES).then_some(count);
     let table = |profile, stage| {
-        let table = if minified.len() <= COUNTED_BYTES {
-            jton::encode_by_cost(&minified, profile, count).ok()?
-        } else {
-            jton::encode(&minified, profile).ok()?
-        };
+        let table = jton::tables(&minified, profile, cost)?;
         let hint = Notation::of(&table).hint(explained);
-        (table != minified).then(|| (format!("{hint}\n{table}"), vec![Stage::Minify, stage]))
+        Some((format!("{hint}\n{table}"), vec![Stage::Minify, stage]))
     };
     let candidates = [
         table(Profile::Standard, Stage::Tables),
         table(Profile::Union, Stage::UnionTables),
-        Some((minified.clone(), vec![Stage::Minify])),
+        (minified.text != text).then(|| (minified.text.clone(), vec![Stage::Minify])),
     ];
-    let tokens_before = count(text);
     let best = candidates
         .into_iter()
         .flatten()
         .map(|(text, stages)| (count(&text), text, stages))
         .min_by_key(|(tokens, ..)| *tokens)?;
+    let tokens_before = count(text);
     let (tokens_after, text, stages) = best;
     (tokens_after < tokens_before).then_some(Compressed {
         text,

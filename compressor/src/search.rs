@@ -27,6 +27,13 @@ pub(crate) struct Hit<'t> {
     pub(crate) rest: &'t str,
 }
 
+impl Hit<'_> {
+    /// Whether the line is what was searched for, and not context.
+    pub(crate) fn is_match(&self) -> bool {
+        separator(self.rest) == Some(b':')
+    }
+}
+
 /// Says each path once; `None` where that gains nothing.
 pub fn encode(text: &str) -> Option<String> {
     form::encode(text, fold)

@@ -3,7 +3,7 @@
 mod forms;
 mod kinds;
 mod properties;
-mod samples;
+pub(crate) mod samples;
 mod savings;
 
 use skinflint_tokens::{Counter, Encoding};

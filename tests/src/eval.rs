@@ -1,15 +1,20 @@
-//! What compression saves and the error guard lets through, on recorded conversations, sample documents and simulated
-//! judgements. See [`run`].
+//! What compression saves, what it keeps and how fast it is, and what the error guard lets through: on recorded
+//! conversations, sample documents, made texts and simulated judgements. See [`run`].
 
 mod compress;
+mod fuzz;
+mod generated;
 mod guard;
 mod jton;
+mod recall;
+mod speed;
 
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
+use skinflint_tokens::{Counter, Encoding};
 use thiserror::Error;
 
 use crate::figure::{Figure, Goal};
@@ -61,10 +66,13 @@ type Part = fn(&Options) -> Result<Vec<Figure>, EvalError>;
 
 /// Writes a figure a line.
 pub fn run(options: &Options) -> Result<(), EvalError> {
-    let parts: [Part; 3] = [
+    let parts: [Part; 6] = [
         jton::evaluate,
+        recall::evaluate,
         compress::evaluate,
         |_| Ok(guard::evaluate()),
+        |_| Ok(speed::evaluate()),
+        |_| Ok(fuzz::evaluate()),
     ];
     for part in parts {
         for figure in part(options)? {
@@ -94,4 +102,19 @@ fn at_least(name: &str, value: f64, unit: &'static str, bound: f64) -> Figure {
 
 fn at_most(name: &str, value: f64, unit: &'static str, bound: f64) -> Figure {
     Figure::new(name, value, unit, Some(Goal::AtMost(bound)))
+}
+
+fn exactly(name: &str, value: f64, unit: &'static str, bound: f64) -> Figure {
+    Figure::new(name, value, unit, Some(Goal::Exactly(bound)))
+}
+
+/// Tokens by OpenAI's o200k.
+fn tokens(text: &str) -> usize {
+    let count = Counter::new(0).text(&Encoding::O200k, text);
+    usize::try_from(count.tokens).unwrap_or(usize::MAX)
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    let number = |count| u32::try_from(count).map_or(f64::NAN, f64::from);
+    number(part) / number(whole)
 }

@@ -1,10 +1,10 @@
-//! Lines, and a mark where some are left out: [`write`].
+//! Lines, and a mark where some are left out: [`write()`].
 
 use super::{Cut, SampleName};
 use crate::marker::PREFIX;
 use crate::omission::Unit;
 
-/// Fewer bytes in a row are not worth a mark, which has some ten tokens.
+/// Fewer bytes in a row are not worth a mark, which has some ten tokens; nor is one line alone.
 const MIN_GAP: usize = 80;
 
 /// What becomes of a line.
@@ -21,8 +21,7 @@ pub(super) enum Fate {
 }
 
 /// Text from lines that are those between line breaks, with `[skinflint: 12 lines omitted]` in place of those that are
-/// omitted. Gaps that are hardly larger than that are not
-/// made. `None` if nothing is left out. `of` is how many of the
+/// omitted. Gaps that are hardly larger than that are not made. `None` if nothing is left out. `of` is how many of the
 /// lines the unit counts.
 pub(super) fn write(
     lines: &[&str],
@@ -42,13 +41,13 @@ pub(super) fn write(
         let run = &lines[at..at + same];
         let is_marked = fates[at..at + same].contains(&Fate::Omitted);
         let bytes: usize = run.iter().map(|line| line.len() + 1).sum();
-        if is_kept || (is_marked && bytes < MIN_GAP) {
+        let counted = fates[at..at + same]
+            .iter()
+            .filter(|fate| !matches!(fate, Fate::Kept | Fate::Uncounted))
+            .count();
+        if is_kept || (is_marked && (bytes < MIN_GAP || counted < 2)) {
             parts.push(run.join("\n"));
         } else {
-            let counted = fates[at..at + same]
-                .iter()
-                .filter(|fate| **fate != Fate::Uncounted)
-                .count();
             omitted += counted;
             if is_marked {
                 parts.push(format!("{PREFIX} {counted} {unit} omitted]"));

@@ -79,6 +79,8 @@ enum Class {
     Heading,
     /// It has words or spaces alone that a trace goes on with.
     Continuation(u64),
+    /// It says that a test passed.
+    Passed(u64),
     /// All else, by its shape.
     Shape(u64),
 }
@@ -104,8 +106,10 @@ fn classes(shown: &[&str]) -> Vec<Class> {
 impl Class {
     fn of(line: &str) -> Self {
         let trimmed = line.trim();
-        if let Some(progress) = progress(trimmed) {
-            Self::Shape(shape::exact(progress))
+        if let Some(passed) = passed(trimmed) {
+            Self::Passed(shape::exact(passed))
+        } else if let Some(step) = step(trimmed) {
+            Self::Shape(shape::exact(step))
         } else if is_summary(trimmed) {
             Self::Summary
         } else if is_heading(trimmed) {
@@ -120,8 +124,8 @@ impl Class {
     }
 }
 
-/// What lines have in common that say that a step was done, or that a test passed.
-fn progress(line: &str) -> Option<&'static str> {
+/// What lines have in common that say that a step was done.
+fn step(line: &str) -> Option<&'static str> {
     const VERBS: [&str; 34] = [
         "Adding ",
         "Building ",
@@ -158,12 +162,16 @@ fn progress(line: &str) -> Option<&'static str> {
         "> Task ",
         "=== RUN",
     ];
-    const PASSED: [&str; 6] = ["--- PASS", "PASS ", "ok ", "ok\t", "✓", "✔"];
-    const PASSED_AT_END: [&str; 3] = [" ... ok", " PASSED", " ... PASSED"];
-    let starts = |list: &[&'static str]| list.iter().copied().find(|start| line.starts_with(start));
-    if let Some(passed) = starts(&PASSED) {
-        return Some(passed);
-    }
+    VERBS
+        .into_iter()
+        .find(|start| line.starts_with(start))
+        .filter(|_| !failure::tells_of_failure(line))
+}
+
+/// What lines have in common that say that a test passed.
+fn passed(line: &str) -> Option<&'static str> {
+    const STARTS: [&str; 6] = ["--- PASS", "PASS ", "ok ", "ok\t", "✓", "✔"];
+    const ENDS: [&str; 3] = [" ... ok", " PASSED", " ... PASSED"];
     // `[ 12%]` may stand behind the verdict.
     let verdict = match line.strip_suffix("%]") {
         Some(rest) => rest.trim_end_matches(|symbol: char| {
@@ -171,14 +179,8 @@ fn progress(line: &str) -> Option<&'static str> {
         }),
         None => line,
     };
-    if let Some(passed) = PASSED_AT_END
-        .iter()
-        .copied()
-        .find(|end| verdict.ends_with(end))
-    {
-        return Some(passed);
-    }
-    starts(&VERBS).filter(|_| !failure::tells_of_failure(line))
+    let start = STARTS.into_iter().find(|start| line.starts_with(start));
+    start.or_else(|| ENDS.into_iter().find(|end| verdict.ends_with(end)))
 }
 
 /// Whether a line counts what was done, or says how it ended.
@@ -250,7 +252,7 @@ fn keep(kept: &mut [bool], from: usize, to: usize) {
 fn keep_rare(classes: &[Class], kept: &mut [bool]) {
     let mut counts: HashMap<u64, (usize, usize)> = HashMap::new();
     let shape_of = |class: &Class| match class {
-        Class::Shape(shape) | Class::Continuation(shape) => Some(*shape),
+        Class::Shape(shape) | Class::Passed(shape) | Class::Continuation(shape) => Some(*shape),
         Class::Failure | Class::Summary | Class::Heading => None,
     };
     for (line, class) in classes.iter().enumerate() {
@@ -294,7 +296,11 @@ fn keep_failures(shown: &[&str], classes: &[Class], kept: &mut [bool]) {
             line += 1;
             continue;
         }
-        keep(kept, line.saturating_sub(BEFORE), line + 1 + AFTER);
+        let near = line.saturating_sub(BEFORE)..(line + 1 + AFTER).min(classes.len());
+        for near in near {
+            // That other tests passed does not explain why one did not.
+            kept[near] |= !matches!(classes[near], Class::Passed(_));
+        }
         let trace = classes[line + 1..]
             .iter()
             .take(MAX_TRACE)

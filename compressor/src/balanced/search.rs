@@ -15,12 +15,7 @@ const FIRST: usize = 5;
 pub(super) fn sample(text: &str, terms: &Terms) -> Option<Cut> {
     let lines: Vec<&str> = text.split('\n').collect();
     let hits = search::hits(&lines);
-    let is_match = |line: usize| {
-        hits[line].is_some_and(|hit| {
-            let digits = hit.rest.bytes().take_while(u8::is_ascii_digit).count();
-            hit.rest.as_bytes().get(digits) == Some(&b':')
-        })
-    };
+    let is_match = |line: usize| hits[line].is_some_and(|hit| hit.is_match());
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut chosen = vec![false; lines.len()];
     let mut of = 0;
@@ -53,12 +48,7 @@ pub(super) fn sample(text: &str, terms: &Terms) -> Option<Cut> {
 /// The chosen results and the lines of context that follow or precede them without a match between.
 fn with_context(hits: &[Option<search::Hit<'_>>], chosen: &[bool]) -> Vec<bool> {
     let mut near = chosen.to_vec();
-    let is_context = |line: usize| {
-        hits[line].is_some_and(|hit| {
-            let digits = hit.rest.bytes().take_while(u8::is_ascii_digit).count();
-            hit.rest.as_bytes().get(digits) == Some(&b'-')
-        })
-    };
+    let is_context = |line: usize| hits[line].is_some_and(|hit| !hit.is_match());
     let same =
         |one: usize, other: usize| hits[one].map(|hit| hit.path) == hits[other].map(|hit| hit.path);
     for line in 1..hits.len() {

@@ -108,7 +108,7 @@ fn end_of(bytes: &[u8], at: usize, belongs: impl Fn(u8) -> bool) -> usize {
 
 /// As often as this, or less, a value or shape among so many is rare.
 pub(super) fn rare(all: usize) -> usize {
-    (all / 100).clamp(2, 20)
+    (all / 50).clamp(2, 20)
 }
 
 #[cfg(test)]

@@ -77,6 +77,12 @@ fn content_is_no_repetition() {
         compress_balanced(&text, Origin::Other, NOTHING, "", &o200k),
         safe
     );
+    let users: Vec<Value> = (0..80)
+        .map(|at| json!({"id": at, "name": format!("user{at}"), "mail": format!("u{at}@example.com")}))
+        .collect();
+    let users = json!(users).to_string();
+    let compressed = compress_balanced(&users, Origin::Other, NOTHING, "", &o200k);
+    assert_eq!(compressed.unwrap().omission, None);
     let vector = json!((0..900).collect::<Vec<usize>>()).to_string();
     assert_eq!(
         compress_balanced(&vector, Origin::Other, NOTHING, "", &o200k),

@@ -24,19 +24,29 @@ pub(super) fn encode(
     cost: Option<Cost<'_>>,
 ) -> Result<String, JtonError> {
     let minified = scan::scan(json)?;
+    Ok(tables(&minified, profile, cost).unwrap_or(minified.text))
+}
+
+/// The text with tables, if that is smaller.
+pub(super) fn tables(
+    minified: &Minified,
+    profile: Profile,
+    cost: Option<Cost<'_>>,
+) -> Option<String> {
     if !minified.node(0).has_rows {
-        return Ok(minified.text);
+        return None;
     }
     let encoder = Encoder {
-        minified: &minified,
+        minified,
         profile,
         cost,
     };
     let mut text = String::with_capacity(minified.text.len());
     encoder.write(0, Nesting::default(), &mut text);
     let is_worth_it = minified.text.len() <= decoded_limit(text.len())
-        && cost.is_none_or(|cost| text == minified.text || cost(&text) < cost(&minified.text));
-    Ok(if is_worth_it { text } else { minified.text })
+        && text != minified.text
+        && cost.is_none_or(|cost| cost(&text) < cost(&minified.text));
+    is_worth_it.then_some(text)
 }
 
 /// How far in a value is.

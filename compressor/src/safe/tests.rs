@@ -156,3 +156,13 @@ fn a_text_that_begins_like_ours_is_left_alone() {
     assert_eq!(compress(&text), None);
     assert_eq!(restore(&text).unwrap(), text);
 }
+
+#[test]
+fn a_text_that_looks_like_ours_without_its_codes_is_left_alone() {
+    let text = format!(
+        "\u{1b}[31mTables:\u{1b}[0m\n[2:a;1{}",
+        ";2\u{1b}[0m".repeat(40)
+    );
+    assert_eq!(compress(&text), None);
+    assert_eq!(restore(&text).unwrap(), text);
+}

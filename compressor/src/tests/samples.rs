@@ -179,7 +179,7 @@ pub(super) fn grep_with_context() -> String {
 }
 
 /// All of them by name.
-pub(super) fn all() -> Vec<(&'static str, String)> {
+pub(crate) fn all() -> Vec<(&'static str, String)> {
     vec![
         ("service log", service_log()),
         ("syslog", syslog()),

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{EvalError, Options, at_least, at_most, parse, read};
+use super::{EvalError, Options, at_least, at_most, parse, read, share, tokens};
 use crate::figure::Figure;
 use serde_json::value::RawValue;
 use skinflint_compressor::{
     jton::{self, Profile},
     toon::{self, EncodeOptions},
 };
-use skinflint_tokens::{Counter, Encoding};
 
 /// What each sample is called here, by how its name begins, and the share that is to be saved on it at least.
 const GOALS: [(&str, &str, f64); 8] = [
@@ -59,14 +58,4 @@ pub(super) fn evaluate(options: &Options) -> Result<Vec<Figure>, EvalError> {
     figures.push(at_most("jton_not_restored", not_restored, "samples", 0.0));
     figures.push(at_most("jton_above_toon", above_toon, "samples", 0.0));
     Ok(figures)
-}
-
-fn tokens(text: &str) -> usize {
-    let count = Counter::new(0).text(&Encoding::O200k, text);
-    usize::try_from(count.tokens).unwrap_or(usize::MAX)
-}
-
-fn share(part: usize, whole: usize) -> f64 {
-    let number = |tokens| u32::try_from(tokens).map_or(f64::NAN, f64::from);
-    number(part) / number(whole)
 }

@@ -1,7 +1,7 @@
 //! Which rows of a list tell something that the others do not.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::columns::{Cell, Column, Columns};
 use crate::balanced::numbers::{self, Slots};
@@ -37,6 +37,13 @@ pub(super) fn kept(
     columns: &Columns<'_>,
     terms: &Terms,
 ) -> Option<Vec<bool>> {
+    if columns
+        .list
+        .iter()
+        .any(|column| are_addressed(column, rows.len()))
+    {
+        return None;
+    }
     let mut judge = Judge {
         reasons: vec![Reason::None; rows.len()],
         kinds: vec![0; rows.len()],
@@ -50,6 +57,18 @@ pub(super) fn kept(
         judge.give(row, Reason::Asked);
     }
     judge.decide()
+}
+
+/// Whether most rows have an address of e-mail that no other has: these are people or their messages, which are not like
+/// one another even where nothing but a number tells them apart.
+fn are_addressed(column: &Column<'_>, rows: usize) -> bool {
+    let is_address = |raw: &str| {
+        let host = raw.split_once('@').map(|(_, host)| host);
+        raw.starts_with('"') && !raw.contains(' ') && host.is_some_and(|host| host.contains('.'))
+    };
+    let cells = column.cells.iter().map(|cell| cell.raw);
+    let addresses: HashSet<&str> = cells.filter(|raw| is_address(raw)).collect();
+    addresses.len() * 2 > rows
 }
 
 /// The reasons of all rows so far.
