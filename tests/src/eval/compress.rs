@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{EvalError, Options, at_least, at_most, parse};
 use crate::figure::Figure;
@@ -25,6 +26,8 @@ struct Row {
     prefix_changes: f64,
     not_restored: f64,
     compressed: f64,
+    omitted: f64,
+    again_ms: f64,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -42,8 +45,8 @@ const BILLS: [(&str, Of); 3] = [
 ];
 
 pub(super) fn evaluate(options: &Options) -> Result<Vec<Figure>, EvalError> {
-    let tau = replay(options, TAU)?;
-    let swe = replay(options, SWE)?;
+    let tau = replay(options, "safe", TAU)?;
+    let swe = replay(options, "safe", SWE)?;
     let mut figures = vec![
         at_least(
             "compress_tau_tool_tokens_saved",
@@ -84,16 +87,72 @@ pub(super) fn evaluate(options: &Options) -> Result<Vec<Figure>, EvalError> {
         let compressed = sum(|row| row.compressed);
         figures.push(Figure::new(&name("blocks"), compressed, "blocks", None));
     }
+    for (set, files) in [("tau", TAU), ("swe", SWE)] {
+        figures.extend(balanced(options, set, files)?);
+    }
+    figures.push(known_turn(options)?);
     Ok(figures)
+}
+
+/// What leaving something out saves beside that, the gateway's own tool paid for.
+fn balanced(options: &Options, set: &str, files: &[&str]) -> Result<Vec<Figure>, EvalError> {
+    let rows = replay(options, "balanced", files)?;
+    let name = |figure: &str| format!("compress_{set}_balanced_{figure}");
+    let bills = BILLS.iter().map(|(bill, of)| {
+        Figure::new(
+            &name(&format!("{bill}_saved")),
+            saved(&rows, *of),
+            "share",
+            None,
+        )
+    });
+    let mut figures: Vec<_> = bills.collect();
+    let sum = |of: fn(&Row) -> f64| rows.iter().map(of).sum::<f64>();
+    let (cut, changes) = (sum(|row| row.omitted), sum(|row| row.prefix_changes));
+    figures.push(Figure::new(&name("cut"), cut, "blocks", None));
+    figures.push(at_most(&name("prefix_changes"), changes, "blocks", 0.0));
+    Ok(figures)
+}
+
+/// What it takes to put a turn of 400 KB together of which all results are known: reading its blocks, finding what was
+/// decided, and writing the request anew.
+fn known_turn(options: &Options) -> Result<Figure, EvalError> {
+    let rows = |turn: u32| -> String {
+        let row = |row: u32| json!({ "id": turn * 1000 + row, "name": format!("row {row} of {turn}"), "state": "open" });
+        json!((0..330).map(row).collect::<Vec<_>>()).to_string()
+    };
+    let mut messages = vec![json!({ "role": "user", "content": "Go on." })];
+    for turn in 0..20 {
+        let id = format!("toolu_{turn}");
+        let call = json!({ "type": "tool_use", "id": id, "name": "list", "input": {} });
+        messages.push(json!({ "role": "assistant", "content": [call] }));
+        let result = json!({ "type": "tool_result", "tool_use_id": id, "content": rows(turn) });
+        messages.push(json!({ "role": "user", "content": [result] }));
+    }
+    messages.push(json!({ "role": "assistant", "content": "Done." }));
+    let folder = tempfile::tempdir().map_err(|source| EvalError::Io {
+        what: "no folder for a conversation".to_owned(),
+        source,
+    })?;
+    let path = folder.path().join("known.json");
+    std::fs::write(&path, json!({ "messages": messages }).to_string()).map_err(|source| {
+        EvalError::Io {
+            what: format!("cannot write {}", path.display()),
+            source,
+        }
+    })?;
+    let rows = replay(options, "safe", &[&path.to_string_lossy()])?;
+    let worst = rows.iter().map(|row| row.again_ms).fold(0.0, f64::max);
+    Ok(at_most("compress_known_turn", worst, "ms", 0.2))
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "no request is served here: it is the binary that is evaluated"
 )]
-fn replay(options: &Options, files: &[&str]) -> Result<Vec<Row>, EvalError> {
+fn replay(options: &Options, mode: &str, files: &[&str]) -> Result<Vec<Row>, EvalError> {
     let output = Command::new(&options.gateway)
-        .args(["replay", "--json"])
+        .args(["replay", "--json", "--compress", mode])
         .args(files.iter().map(|file| options.data.join(file)))
         .output()
         .map_err(|source| EvalError::Io {

@@ -7,12 +7,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use serde::Serialize;
-use skinflint_compressor::{jton, restore};
+use skinflint_compressor::{Omission, jton, restore};
 use skinflint_decisions::DecisionStore;
 use skinflint_policies::CompressMode;
 use skinflint_protocol::{BlockKind, JsonLimits, RequestView};
 use skinflint_tokens::Encoding;
 use skinflint_upstream::InFlight;
+use tokio::time::Instant;
 
 use self::{
     billing::{Bill, Blocks, TokenMemory, number},
@@ -42,6 +43,9 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// How often the last call is put together again to take the time.
+const TIMES: usize = 51;
+
 /// What became of one conversation. Tokens are o200k's; costs are in tokens of fresh input.
 #[derive(Debug, Default, Serialize)]
 struct Row {
@@ -65,6 +69,10 @@ struct Row {
     compressed: u64,
     /// Of these, such as lost spaces at the ends of lines.
     normalised: u64,
+    /// Of the compressed ones, those of which a part is left out.
+    omitted: u64,
+    /// What it takes to put the last call together again, where all of it is known: the median in milliseconds.
+    again_ms: f64,
 }
 
 /// A figure as the client sends, and as it would be sent on.
@@ -114,7 +122,7 @@ async fn replay(
         ..Row::default()
     };
     let (mut before, mut after) = (Bill::default(), Bill::default());
-    for body in trajectory.calls()? {
+    for body in trajectory.calls(mode > CompressMode::Safe)? {
         let view = RequestView::parse(trajectory.endpoint, &body, JsonLimits::default())
             .map_err(|error| format!("{}: {error}", trajectory.name))?;
         let view = Arc::new(view);
@@ -141,6 +149,7 @@ async fn replay(
         };
         row.check(&as_it_came, &as_it_is_sent);
     }
+    row.again_ms = again(&compression, mode, trajectory).await?;
     let pair = |of: fn(&Bill) -> f64| Pair {
         before: of(&before),
         after: of(&after),
@@ -151,15 +160,48 @@ async fn replay(
     Ok(row)
 }
 
+/// Puts the last call of a conversation together again and again.
+async fn again(
+    compression: &Compression,
+    mode: CompressMode,
+    trajectory: &Trajectory,
+) -> Result<f64, Box<dyn std::error::Error>> {
+    let Some(body) = trajectory.calls(mode > CompressMode::Safe)?.pop() else {
+        return Ok(0.0);
+    };
+    let view = RequestView::parse(trajectory.endpoint, &body, JsonLimits::default())?;
+    let view = Arc::new(view);
+    let terms = Terms {
+        mode,
+        tenant: "replay",
+        task: &trajectory.name,
+        trial: None,
+    };
+    let mut times = Vec::with_capacity(TIMES);
+    for _ in 0..TIMES {
+        let began = Instant::now();
+        let done = compression.compress(terms, &view, &body).await;
+        let _sent = done.request(&view, &body)?;
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times[TIMES / 2].as_secs_f64() * 1e3)
+}
+
 impl Row {
     /// Whether all texts that were changed come back; those of the last call are all.
     fn check(&mut self, before: &Blocks, after: &Blocks) {
         (self.compressed, self.not_restored, self.normalised) = (0, 0, 0);
+        self.omitted = 0;
         for (before, after) in before.texts().zip(after.texts()) {
             if before == after {
                 continue;
             }
             self.compressed += 1;
+            if Omission::split(after).is_some() {
+                self.omitted += 1;
+                continue;
+            }
             let restored = restore(after).ok();
             let is_whole = restored.as_deref() == Some(before);
             let is_json = jton::minify(before).ok() == restored && restored.is_some();

@@ -70,6 +70,16 @@ pub(super) fn number(tokens: u64) -> f64 {
 impl Blocks {
     /// The blocks of a request.
     pub(super) fn of(view: &RequestView, body: &[u8], memory: &mut TokenMemory) -> Self {
+        let tools = view.tools.iter().map(|tool| {
+            let bytes = body.get(tool.span.clone()).unwrap_or_default();
+            Block {
+                kind: BlockKind::Tools,
+                hash: *blake3::hash(bytes).as_bytes(),
+                tokens: memory.count(&String::from_utf8_lossy(bytes)),
+                text: None,
+            }
+        });
+        let tools: Vec<_> = tools.collect();
         let blocks = view.blocks.iter().map(|block| {
             let span = block.text.as_ref().unwrap_or(&block.span);
             let bytes = body.get(span.clone()).unwrap_or_default();
@@ -87,7 +97,7 @@ impl Blocks {
                 text,
             }
         });
-        Self(blocks.collect())
+        Self(tools.into_iter().chain(blocks).collect())
     }
 
     pub(super) fn tokens(&self) -> u64 {
@@ -101,8 +111,9 @@ impl Blocks {
 
     /// The texts of all blocks, in their order; nothing for what is none.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
+        let blocks = self.0.iter();
+        blocks
+            .filter(|block| block.kind != BlockKind::Tools)
             .map(|block| block.text.as_deref().unwrap_or_default())
     }
 }

@@ -1,6 +1,6 @@
 //! Recorded conversations: [`Trajectory`].
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -89,18 +89,41 @@ impl Trajectory {
         })
     }
 
-    /// The body of each call, one for each answer of the model.
-    pub(super) fn calls(&self) -> Result<Vec<Bytes>, serde_json::Error> {
+    /// The body of each call, one for each answer of the model. Recordings seldom have the definitions of tools; `with_tools`
+    /// puts in the bare names of those that are called, without which none can be offered besides.
+    pub(super) fn calls(&self, with_tools: bool) -> Result<Vec<Bytes>, serde_json::Error> {
+        let tools = if with_tools { self.tools() } else { Vec::new() };
         let answers = self
             .messages
             .iter()
             .enumerate()
             .filter(|(index, message)| *index > 0 && message["role"] == "assistant");
-        answers.map(|(index, _)| self.body(index)).collect()
+        answers.map(|(index, _)| self.body(index, &tools)).collect()
+    }
+
+    fn tools(&self) -> Vec<Value> {
+        let list =
+            |message: &Value, key: &str| message[key].as_array().cloned().unwrap_or_default();
+        let calls = self.messages.iter().flat_map(|message| {
+            let calls = list(message, "tool_calls")
+                .into_iter()
+                .chain(list(message, "content"));
+            calls.filter_map(|call| {
+                let name = call["function"]["name"]
+                    .as_str()
+                    .or(call["name"].as_str())?;
+                Some(name.to_owned())
+            })
+        });
+        let names: BTreeSet<String> = calls.collect();
+        names
+            .iter()
+            .map(|name| definition(self.endpoint, name))
+            .collect()
     }
 
     /// A call with the first `length` messages.
-    fn body(&self, length: usize) -> Result<Bytes, serde_json::Error> {
+    fn body(&self, length: usize, tools: &[Value]) -> Result<Bytes, serde_json::Error> {
         let mut body = json!({ "model": "replayed" });
         if self.endpoint == Endpoint::Messages {
             body["max_tokens"] = 1024.into();
@@ -108,8 +131,22 @@ impl Trajectory {
         if let Some(system) = &self.system {
             body["system"] = system.clone();
         }
+        if !tools.is_empty() {
+            body["tools"] = tools.into();
+        }
         body["messages"] = self.messages[..length].into();
         serde_json::to_vec(&body).map(Bytes::from)
+    }
+}
+
+/// A definition that says no more than a tool's name.
+fn definition(endpoint: Endpoint, name: &str) -> Value {
+    let schema = json!({ "type": "object" });
+    match endpoint {
+        Endpoint::ChatCompletions => {
+            json!({ "type": "function", "function": { "name": name, "parameters": schema } })
+        }
+        _ => json!({ "name": name, "input_schema": schema }),
     }
 }
 
