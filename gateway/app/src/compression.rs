@@ -3,11 +3,13 @@
 mod conversation;
 mod decide;
 mod done;
+mod elide;
 mod fetch;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use moka::sync::Cache;
 use skinflint_compressor::{ChainHash, jton::Notation};
 use skinflint_decisions::{DecisionStore, Record};
 use skinflint_policies::CompressMode;
@@ -15,11 +17,15 @@ use skinflint_protocol::{
     Aside, Endpoint, NamedAnswer, RequestView, may_offer, named_answers, offer,
 };
 use skinflint_tokens::{Counter, Encoding};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
 
 use self::{
     conversation::{Candidate, Conversation, aside_key, original_key},
     decide::{Cut, Made, Served, Work, explained_by},
+    elide::{Elided, Past},
 };
 pub(crate) use self::{
     done::{Audit, Done},
@@ -37,6 +43,8 @@ pub(crate) struct Compression {
     counter: Counter,
     allowance: Duration,
     trials: Trials,
+    /// When conversations were last heard of.
+    seen: Cache<ChainHash, Instant>,
 }
 
 /// Whose request it is, and what may be done to it.
@@ -50,10 +58,16 @@ pub(crate) struct Terms<'a> {
     pub task: &'a str,
     /// On what evidence; none asks for none.
     pub trial: Option<&'a Trial>,
+    /// Tokens that the model takes, if that is known.
+    pub window: Option<u64>,
+    /// Whether the client says that it has compacted its context.
+    pub compacted: bool,
 }
 
 /// Longer than this the client does not wait for a smaller request. A new block of 2 MB is done in that time.
 const ALLOWANCE: Duration = Duration::from_millis(500);
+/// How many conversations are remembered by when they were last heard of.
+const CONVERSATIONS: u64 = 100_000;
 
 // === impl Compression ===
 
@@ -66,6 +80,7 @@ impl Compression {
             // Texts are counted by themselves, and not remembered.
             counter: Counter::new(0),
             allowance: ALLOWANCE,
+            seen: Cache::new(CONVERSATIONS),
         }
     }
 
@@ -83,6 +98,7 @@ impl Compression {
         &self,
         mode: CompressMode,
         trial: Option<Trial>,
+        compacted: bool,
         call: ModelCall,
     ) -> (ModelCall, Option<Audit>) {
         if !has_conversation(call.endpoint) {
@@ -93,6 +109,8 @@ impl Compression {
             tenant: call.call.caller.tenant.id.as_str(),
             task: call.attribution.task.as_str(),
             trial: trial.as_ref(),
+            window: window(&call),
+            compacted,
         };
         let mut done = self.compress(terms, &call.view, &call.call.body).await;
         let audit = done.take_audit(&call, trial);
@@ -121,18 +139,26 @@ impl Compression {
         let mut done = Done::default();
         let known = self.known(&results, terms.mode, view, &mut conversation);
         let (known, offered) = known.await;
-        if offered {
+        let mut elided = Elided::default();
+        if let Some(opening) = offered {
             self.offer(terms, view, body, &mut conversation, &mut done)
                 .await;
+            let past = Past {
+                view,
+                body,
+                results: &results,
+                known: &known,
+                opening,
+            };
+            elided = self.elided(terms, past).await;
         }
+        done.elided(&elided);
         let mut explained = Notation::default();
         let mut new = Vec::new();
-        for (candidate, record) in results.into_iter().zip(known) {
+        for (index, (candidate, record)) in results.into_iter().zip(known).enumerate() {
+            let stub = elided.now.get(&index);
+            let other = elided.other.as_ref().map(|other| other.get(&index));
             match record {
-                Some(Record::Replace(rewrite)) => {
-                    explained = explained.and(explained_by(&rewrite.text));
-                    done.replace(&candidate, &rewrite);
-                }
                 // What is not known and not new was sent as it came. Counting sends nothing.
                 None if candidate.is_new
                     && terms.mode != CompressMode::Off
@@ -140,7 +166,20 @@ impl Compression {
                 {
                     new.push(candidate);
                 }
-                _ => {}
+                record => {
+                    let rewrite = match record {
+                        Some(Record::Replace(rewrite)) => Some(rewrite),
+                        _ => None,
+                    };
+                    let sent = stub.or(rewrite.as_ref());
+                    if let Some(sent) = sent {
+                        explained = explained.and(explained_by(&sent.text));
+                        done.replace(&candidate, sent);
+                    }
+                    if let Some(other) = other {
+                        done.replace_otherwise(&candidate, other.or(rewrite.as_ref()));
+                    }
+                }
             }
         }
         if !new.is_empty() {
@@ -149,7 +188,7 @@ impl Compression {
                 body: body.clone(),
                 new: new.clone(),
                 explained,
-                may_omit: offered && terms.mode >= CompressMode::Balanced,
+                may_omit: offered.is_some() && terms.mode >= CompressMode::Balanced,
                 counter: self.counter.clone(),
                 encoding: encoding(&view.model.value),
             };
@@ -158,17 +197,18 @@ impl Compression {
         done
     }
 
-    /// What was decided about results, and whether the conversation has the gateway's tool, which is decided when it opens.
+    /// What was decided about results; and the name of the conversation where it has the gateway's tool, which is decided
+    /// when it opens.
     async fn known(
         &self,
         results: &[Candidate],
         mode: CompressMode,
         view: &RequestView,
         conversation: &mut Conversation<'_>,
-    ) -> (Vec<Option<Record>>, bool) {
+    ) -> (Vec<Option<Record>>, Option<ChainHash>) {
         let mut keys: Vec<_> = results.iter().map(|result| result.key).collect();
         if !may_offer(view, fetch::TOOL.name) {
-            return (self.store.find_all(&keys).await, false);
+            return (self.store.find_all(&keys).await, None);
         }
         let (opening, is_open) = conversation.opening();
         keys.push(opening);
@@ -183,7 +223,7 @@ impl Compression {
             }
             None => false,
         };
-        (known, offered)
+        (known, offered.then_some(opening))
     }
 
     /// Puts the tool into a request, and what its client has not seen of earlier answers.
@@ -240,7 +280,9 @@ impl Compression {
             omission: self.serves(terms.trial, Technique::Omission),
             tables: self.serves(terms.trial, Technique::Tables),
         };
-        let otherwise = terms.trial.filter(|trial| trial.is_audited);
+        // One thing is tried at a time.
+        let is_free = done.otherwise.is_none();
+        let otherwise = terms.trial.filter(|trial| trial.is_audited && is_free);
         let otherwise = otherwise.and_then(|_| Otherwise::of(&made, served));
         let may_omit = served.omission || otherwise.is_some_and(|other| other.served.omission);
         let made = self.keep_originals(terms, made, may_omit).await;
@@ -251,22 +293,26 @@ impl Compression {
                     Record::Replace(Arc::new(rewrite.clone()))
                 })
         };
-        if let Some(Otherwise { technique, served }) = otherwise {
+        let tried = otherwise.map(|Otherwise { technique, served }| {
             let mut edits = done.edits.clone();
             for candidate in new {
                 if let Record::Replace(rewrite) = record(served, &candidate.key) {
                     edits.replace_with_text(candidate.literal.clone(), &rewrite.text);
                 }
             }
-            done.otherwise = Some((technique, edits));
-        }
+            (technique, edits)
+        });
         let records = new.iter();
         let records = records.map(|candidate| (candidate.key, record(served, &candidate.key)));
         let settled = self.store.settle_all(records.collect()).await;
         for (candidate, record) in new.iter().zip(settled) {
             if let Record::Replace(rewrite) = record {
                 done.replace(candidate, &rewrite);
+                done.replace_otherwise(candidate, Some(&rewrite));
             }
+        }
+        if tried.is_some() {
+            done.otherwise = tried;
         }
     }
 
@@ -329,6 +375,13 @@ impl Otherwise {
             },
         })
     }
+}
+
+/// How many tokens the model takes, by the table of prices.
+fn window(call: &ModelCall) -> Option<u64> {
+    let prices = &call.call.caller.policies.prices;
+    let (price, _) = prices.find(None, &call.view.model.value)?;
+    price.context_window
 }
 
 /// Whether the endpoint takes results of tools.

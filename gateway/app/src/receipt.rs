@@ -132,6 +132,11 @@ pub(crate) enum Decision {
         #[serde(skip_serializing_if = "String::is_empty")]
         omitted: String,
     },
+    /// Old results of tools are not sent from now on.
+    Elided {
+        /// Which occasion, and its numbers.
+        because: String,
+    },
     /// The model fetched what was left out, and went on.
     Fetched {
         /// How many texts.

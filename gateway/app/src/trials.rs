@@ -40,6 +40,8 @@ struct Inner {
 pub(crate) enum Technique {
     /// Parts of results are left out.
     Omission,
+    /// Old results are left out.
+    Elision,
     /// Lists are tables.
     Tables,
 }
@@ -79,6 +81,7 @@ impl Technique {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Omission => "omission",
+            Self::Elision => "elision",
             Self::Tables => "tables",
         }
     }
@@ -87,13 +90,14 @@ impl Technique {
     const fn version(self) -> &'static str {
         match self {
             Self::Omission => "omission 1",
+            Self::Elision => "elision 1",
             Self::Tables => "tables 1",
         }
     }
 
     fn untried(self, policy: Policy) -> Guard {
         match self {
-            Self::Omission => Guard::new(self.version(), policy),
+            Self::Omission | Self::Elision => Guard::new(self.version(), policy),
             Self::Tables => Guard::trusted(self.version(), policy),
         }
     }

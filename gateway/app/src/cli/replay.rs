@@ -131,6 +131,8 @@ async fn replay(
             tenant: "replay",
             task: &trajectory.name,
             trial: None,
+            window: None,
+            compacted: false,
         };
         let done = compression.compress(terms, &view, &body).await;
         let (sent_view, sent) = done.request(&view, &body)?;
@@ -176,6 +178,8 @@ async fn again(
         tenant: "replay",
         task: &trajectory.name,
         trial: None,
+        window: None,
+        compacted: false,
     };
     let mut times = Vec::with_capacity(TIMES);
     for _ in 0..TIMES {

@@ -37,6 +37,11 @@ pub(super) fn original_key(tenant: &str, task: &str, handle: Handle) -> ChainHas
     ChainHash::start(tenant).followed_by(&[b"original", task.as_bytes(), handle.as_bytes()])
 }
 
+/// By what is known what stands in a result's place since it was too old to be sent.
+pub(super) fn elided_key(result: ChainHash) -> ChainHash {
+    result.followed_by(&[b"elided"])
+}
+
 /// By what is known what a client has not seen of an answer: what was asked, and what it has seen.
 pub(super) fn aside_key(asked: ChainHash, name: &[u8]) -> ChainHash {
     asked.followed_by(&[b"aside", name])

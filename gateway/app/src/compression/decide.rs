@@ -63,7 +63,7 @@ const LONGEST_ORIGINAL: usize = 4 << 20;
 /// Of what was said last, so much tells what is looked for, in bytes.
 const QUESTION: usize = 4096;
 /// Changes whenever the same text would be made into something else; recorded with each decision.
-const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 2;
 
 impl Work {
     /// Rewrites what gets smaller by it. Takes its time: some 5 MB/s, most of which is counting tokens.

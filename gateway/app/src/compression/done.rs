@@ -8,7 +8,7 @@ use skinflint_ledger::Spared;
 use skinflint_protocol::{EditError, EditList, JsonLimits, RequestView};
 use uuid::Uuid;
 
-use super::{conversation::Candidate, fetch::Offer};
+use super::{conversation::Candidate, elide::Elided, fetch::Offer};
 use crate::{
     call::{Call, ModelCall},
     receipt,
@@ -24,6 +24,8 @@ pub(crate) struct Done {
     pub(super) offer: Option<Arc<Offer>>,
     /// The edits of the same request the other way, where it is asked both ways.
     pub(super) otherwise: Option<(Technique, EditList)>,
+    /// Why old results are elided now.
+    pub(super) because: Option<String>,
     pub(super) blocks: u64,
     spared: Spared,
     tokens_before: u64,
@@ -61,6 +63,26 @@ impl Done {
         add_names(&mut self.stages, &rewrite.stages);
         add_names(&mut self.normalised, &rewrite.normalised);
         self.omitted.extend(rewrite.omitted.clone());
+    }
+
+    /// What was decided about old results; and whether the same request is made the other way.
+    pub(super) fn elided(&mut self, elided: &Elided) {
+        self.because.clone_from(&elided.because);
+        if elided.other.is_some() {
+            self.otherwise = Some((Technique::Elision, self.edits.clone()));
+        }
+    }
+
+    /// Puts a rewrite in the place of its block in the same request made the other way, if it is.
+    pub(super) fn replace_otherwise<R: AsRef<Rewrite>>(
+        &mut self,
+        candidate: &Candidate,
+        rewrite: Option<&R>,
+    ) {
+        if let (Some((_, edits)), Some(rewrite)) = (&mut self.otherwise, rewrite) {
+            let text = &rewrite.as_ref().text;
+            edits.replace_with_text(candidate.literal.clone(), text);
+        }
     }
 
     /// The request as it is sent, and the view of it.
@@ -141,6 +163,11 @@ impl Done {
         call.call
             .receipt
             .enter(|entries| entries.tokens_spared = spared);
+        if let Some(because) = self.because {
+            call.call
+                .receipt
+                .decide(receipt::Decision::Elided { because });
+        }
         if self.blocks > 0 {
             call.call.receipt.decide(receipt::Decision::Compressed {
                 blocks: self.blocks,

@@ -22,7 +22,7 @@ fn rows(from: usize) -> String {
     text + "]"
 }
 
-fn compression() -> Compression {
+pub(super) fn compression() -> Compression {
     let (metrics, _) = crate::metrics::Metrics::new(skinflint_upstream::InFlight::default());
     let trials = Trials::in_memory(metrics, crate::drain::Drain::default());
     Compression::new(DecisionStore::in_memory(1 << 20), trials)
@@ -57,6 +57,8 @@ async fn send(compression: &Compression, tenant: &str, body: &Bytes) -> Bytes {
         tenant,
         task: "t",
         trial: None,
+        window: None,
+        compacted: false,
     };
     let done = compression.compress(terms, &view, body).await;
     let (sent_view, sent) = done.request(&view, body).unwrap();
@@ -175,6 +177,8 @@ async fn counting_sees_what_was_sent_and_decides_nothing() {
             tenant: TENANT,
             task: "t",
             trial: None,
+            window: None,
+            compacted: false,
         };
         let done = compression.compress(terms, &Arc::new(view), &body).await;
         done.blocks

@@ -35,6 +35,8 @@ pub(crate) struct Compress<S> {
     compression: Compression,
 }
 
+/// Claude Code says so of the first call with a context that it has compacted.
+const COMPACTED: HeaderName = HeaderName::from_static("x-claude-code-context-compacted");
 /// Less than what the tenant's policy allows, for one call.
 const COMPRESS: HeaderName = HeaderName::from_static("x-skinflint-compress");
 
@@ -130,7 +132,8 @@ where
                 other => return inner.call(other).await,
             };
             let (mode, trial) = (mode(&call), trial(&call));
-            let (call, audit) = compression.apply(mode, trial, call).await;
+            let compacted = call.call.parts.headers.contains_key(COMPACTED);
+            let (call, audit) = compression.apply(mode, trial, compacted, call).await;
             let Some(audit) = audit else {
                 return inner.call(Routed::Upstream(call, target)).await;
             };
