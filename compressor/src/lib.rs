@@ -7,6 +7,7 @@ mod data;
 mod form;
 pub mod jton;
 pub mod kind;
+pub mod lingua;
 pub mod log;
 pub mod lossless;
 pub mod marker;
