@@ -4,6 +4,7 @@
 mod chain;
 #[cfg(test)]
 mod data;
+mod failure;
 mod form;
 pub mod jton;
 pub mod kind;
@@ -14,6 +15,7 @@ pub mod marker;
 mod omission;
 mod origin;
 mod place;
+pub mod protect;
 pub mod repeats;
 mod safe;
 pub mod search;
@@ -27,6 +29,7 @@ pub use lossless::Rewrite;
 pub use omission::{FETCH_TOOL, Handle, HandleError, Omission, Unit};
 pub use origin::Origin;
 pub use place::Place;
+pub use protect::protected;
 pub use safe::{Compressed, RestoreError, Stage, compress_safely, restore};
 
 #[cfg(test)]
