@@ -188,7 +188,7 @@ impl Iterative {
     }
 
     /// What to do next. Asked twice before it is fed, it says the same.
-    pub fn next(&mut self) -> Step {
+    pub fn step(&mut self) -> Step {
         if let Some((_, step)) = &self.asked {
             return step.clone();
         }

@@ -14,6 +14,17 @@ fn by_words(text: &str) -> usize {
     text.split_whitespace().count()
 }
 
+/// A number that is small enough.
+fn small(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
+}
+
+/// A surprisal that hangs on a token and the one before it.
+fn mixed(read: &[u32], token: u32) -> f32 {
+    let number = (token ^ read[read.len() - 1]).wrapping_mul(0x9e37_79b9);
+    -f32::from(u16::try_from(number >> 16).unwrap())
+}
+
 /// Cuts at white space; each token has the white space before it.
 fn tokens(text: &str) -> Vec<TextToken> {
     let mut tokens: Vec<TextToken> = Vec::new();
@@ -60,7 +71,7 @@ fn run(
     let mut read: [Vec<u32>; 2] = Default::default();
     let mut steps = 0;
     loop {
-        match machine.next() {
+        match machine.step() {
             Step::Done(kept) => return (kept, steps),
             Step::Score { lane, keep, tokens } => {
                 steps += 1;

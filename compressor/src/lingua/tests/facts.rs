@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::tags::parse;
 use super::super::*;
-use super::{by_words, context, run};
+use super::{by_words, context, mixed, run};
 use crate::data;
 
 fn prompts() -> Option<Value> {
@@ -58,8 +58,7 @@ fn prompts_of_all_kinds_come_to_their_rate() {
         conditioned: vec![1],
         ..Before::default()
     };
-    let score =
-        |_, read: &[u32], token: u32| -((token.wrapping_add(read[read.len() - 1]) % 13) as f32);
+    let score = |_, read: &[u32], token| mixed(read, token);
     for name in ["PROMPT", "GSM8K_PROMPT", "MEETINGBANK_PROMPT"] {
         let text = prompts["test_llmlingua2"][name].as_str().unwrap();
         let (kept, _) = run(vec![context(text, 0.5)], before(), 4096, &options, &score);
