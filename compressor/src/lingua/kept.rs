@@ -17,6 +17,15 @@ impl Kept {
         kept
     }
 
+    /// These ranges of a text, sorted by where they begin, on character boundaries.
+    pub fn of(ranges: impl IntoIterator<Item = Range<usize>>) -> Self {
+        let mut kept = Self::default();
+        for range in ranges {
+            kept.push(range);
+        }
+        kept
+    }
+
     /// Adds a range behind those that are there. What lies before their end is there already.
     pub(super) fn push(&mut self, range: Range<usize>) {
         let end = self.ranges.last().map_or(0, |last| last.end);
