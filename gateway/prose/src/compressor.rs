@@ -7,6 +7,7 @@ use skinflint_compressor::lingua::LinguaOptions;
 use skinflint_compressor::lingua::tags::{Section, parse};
 use skinflint_local_model::{Engine, TokenClassifier};
 use skinflint_tokens::{Counter, Encoding};
+use tokio::sync::Semaphore;
 
 use crate::causal::Causal;
 use crate::classes::Classes;
@@ -15,12 +16,16 @@ use crate::{KeptContext, ProseError, ProseResult};
 /// What stands between contexts.
 pub(crate) const SEPARATOR: &str = "\n\n";
 
+/// Texts that are scored window by window at the same time: each keeps memory of the engine's while it waits.
+const TURNS: usize = 2;
+
 /// Leaves words out of texts, by models that it shares with others. Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct ProseCompressor {
     engine: Option<Engine>,
     classifier: Option<TokenClassifier>,
     count: Count,
+    turns: Arc<Semaphore>,
 }
 
 /// Counts o200k's tokens.
@@ -67,6 +72,7 @@ impl ProseCompressor {
             engine,
             classifier,
             count: Count::new(),
+            turns: Arc::new(Semaphore::new(TURNS)),
         }
     }
 
@@ -85,6 +91,8 @@ impl ProseCompressor {
         let contexts = match request.method {
             Method::Llmlingua | Method::LongLlmlingua => {
                 let causal = self.causal(&request, &options)?;
+                // Never closed; where it were, nothing would be lost but the limit.
+                let _turn = self.turns.acquire().await;
                 causal.compress(&request).await?
             }
             Method::Llmlingua2 => {
@@ -117,6 +125,7 @@ impl ProseCompressor {
         let contexts = match request.method {
             Method::Llmlingua | Method::LongLlmlingua => {
                 let causal = self.causal(&request, &options)?;
+                let _turn = self.turns.acquire().await;
                 causal.compress_parts(&request, &contexts).await?
             }
             Method::Llmlingua2 => {

@@ -14,3 +14,6 @@ pub use compressor::{Method, ProseCompressor, ProseRequest};
 pub use error::ProseError;
 pub use passages::{EvalError, data_folder, models_folder};
 pub use result::{KeptContext, ProseResult};
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,7 @@ impl Tokenizer {
         rest.is_empty().then_some(pieces)
     }
 
-    fn word_by_word(&self, text: &str) -> Vec<TextPiece> {
+    pub(super) fn word_by_word(&self, text: &str) -> Vec<TextPiece> {
         let mut pieces = Vec::new();
         let mut start = 0;
         while start < text.len() {

@@ -100,3 +100,62 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), EvalError> {
         .and_then(|()| std::fs::rename(&part, &path))
         .map_err(|error| EvalError::file(&path, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_put_beside_the_body() {
+        let folder = tempfile::tempdir().unwrap();
+        let values: Vec<u8> = [1.0_f32, 2.0]
+            .into_iter()
+            .flat_map(f32::to_le_bytes)
+            .collect();
+        let tensor = || TensorView::new(Dtype::F32, vec![2], &values).unwrap();
+        let names = [
+            "encoder.layer.0.x",
+            "pooler.dense.bias",
+            "embeddings.position_ids",
+        ];
+        let body = names.map(|name| (name, tensor()));
+        let body = safetensors::serialize(body, None).unwrap();
+        std::fs::write(folder.path().join(WEIGHTS), body).unwrap();
+        std::fs::write(folder.path().join(CONFIG), r#"{"model_type": "bert"}"#).unwrap();
+        std::fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
+        let head = Head {
+            weights: vec![0.5, -3.0],
+            bias: 1.0,
+        };
+        let out = folder.path().join("head");
+        write(folder.path(), &out, &head).unwrap();
+
+        let config: Value = serde_json::from_slice(&read(&out.join(CONFIG)).unwrap()).unwrap();
+        assert_eq!(config["id2label"]["1"], "keep");
+        assert_eq!(config["model_type"], "bert");
+        let bytes = read(&out.join(WEIGHTS)).unwrap();
+        let written = SafeTensors::deserialize(&bytes).unwrap();
+        let mut names = written.names();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "bert.encoder.layer.0.x",
+                "classifier.bias",
+                "classifier.weight"
+            ]
+        );
+        let floats = |name: &str| -> Vec<f32> {
+            let data = written.tensor(name).unwrap();
+            let chunks = data.data().chunks_exact(4);
+            chunks
+                .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
+                .collect()
+        };
+        // The difference of the two logits is the head's.
+        assert_eq!(floats("classifier.weight"), [-0.25, 1.5, 0.25, -1.5]);
+        assert_eq!(floats("classifier.bias"), [-0.5, 0.5]);
+        assert_eq!(floats("bert.encoder.layer.0.x"), [1.0, 2.0]);
+        assert!(!out.join("model.safetensors.part").exists());
+    }
+}
