@@ -22,7 +22,7 @@ const TURNS: usize = 2;
 /// Leaves words out of texts, by models that it shares with others. Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct ProseCompressor {
-    engine: Option<Engine>,
+    pub(crate) engine: Option<Engine>,
     classifier: Option<TokenClassifier>,
     count: Count,
     turns: Arc<Semaphore>,
@@ -104,7 +104,7 @@ impl ProseCompressor {
     }
 
     /// Compresses contexts whose tags say what may be compressed, and to which rate: see
-    /// [`parse`](skinflint_compressor::lingua::tags::parse). The tags are left out. No context is left out as a whole.
+    /// [`parse`]. The tags are left out. No context is left out as a whole.
     pub async fn compress_structured(
         &self,
         request: ProseRequest<'_>,

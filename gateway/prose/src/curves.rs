@@ -1,5 +1,6 @@
 //! How many answers survive at which rate: [`run`].
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use skinflint_compressor::protected;
 use skinflint_local_model::{EncoderOptions, Engine, TokenClassifier};
 
 use crate::causal::Causal;
-use crate::classes::Classes;
+use crate::classes::{Classes, Read};
 use crate::compressor::Count;
 use crate::passages::{Passage, engine, figure, info, team};
 use crate::reader::Memo;
@@ -62,6 +63,8 @@ struct Bench<'b> {
     unigrams: Unigrams,
     count: Count,
     memo: Memo,
+    /// What the classifier says of each text, which it says at every rate.
+    classified: HashMap<String, Read>,
 }
 
 /// Measures on passages that no head was trained on, writes figures, and the table where it is asked for. A keep/drop head
@@ -87,6 +90,7 @@ pub async fn run(options: &CurveOptions) -> Result<(), EvalError> {
         unigrams: Unigrams::of(trained.iter().map(|passage| passage.text.as_str())),
         count: Count::new(),
         memo: Memo::new(),
+        classified: HashMap::new(),
     };
     let mut curves = Vec::new();
     for protects in [true, false] {
@@ -178,8 +182,14 @@ impl Bench<'_> {
             Chooser::KeepHead => match self.classifier {
                 Some(classifier) => {
                     let classes = Classes::new(classifier, &options, &self.count)?;
-                    let read = classes.read(text).await?;
-                    vec![classes.kept(text, &read, rate)]
+                    if !self.classified.contains_key(text) {
+                        let read = classes.read(text).await?;
+                        self.classified.insert(text.to_owned(), read);
+                    }
+                    let read = self.classified.get(text);
+                    read.map(|read| classes.kept(text, read, rate))
+                        .into_iter()
+                        .collect()
                 }
                 None => Vec::new(),
             },

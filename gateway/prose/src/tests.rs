@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use skinflint_compressor::lingua::LinguaOptions;
 use skinflint_local_model::{
-    CATALOG, DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, Engine, EngineOptions, Precision,
-    Team, locate,
+    CATALOG, DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, EncoderOptions, Engine,
+    EngineOptions, Precision, Team, TokenClassifier, locate, locate_path,
 };
 
+use crate::causal::Causal;
 use crate::passages::models_folder;
+use crate::reader::Memo;
+use crate::train::HEAD;
 use crate::{Method, ProseCompressor, ProseError, ProseRequest, ProseResult};
 
 const TEXT: &str = "It is a well known fact that the Eiffel Tower in Paris was finished by Gustave Eiffel for the World's \
@@ -82,6 +85,59 @@ async fn what_cannot_be_guessed_stays() {
 }
 
 #[tokio::test]
+async fn what_is_kept_read_and_what_is_read_anew_agree() {
+    let Some(compressor) = compressor() else {
+        return;
+    };
+    let options = LinguaOptions {
+        iterative_size: 10,
+        ..LinguaOptions::default()
+    };
+    let contexts = [TEXT.to_owned()];
+    for method in [Method::Llmlingua, Method::LongLlmlingua] {
+        let request = ProseRequest {
+            contexts: &contexts,
+            instruction: "",
+            question: "Who built it?",
+            options: &options,
+            method,
+        };
+        let engine = compressor.engine.as_ref().unwrap();
+        let mut memo = Memo::new();
+        let anew = Causal::new(engine, &options, Some(&mut memo));
+        let anew = anew.compress(&request).await.unwrap();
+        assert!(memo.len() > 3);
+        assert_eq!(compressor.compress(request).await.unwrap().contexts, anew);
+    }
+    let stats = compressor.engine.as_ref().unwrap().stats();
+    assert_eq!((stats.running, stats.cache_bytes), (0, 0));
+}
+
+#[tokio::test]
+async fn a_trained_head_keeps_what_answers() {
+    let Ok(folder) = locate_path(&models_folder().join(HEAD)) else {
+        println!("skipped: {HEAD} is not there; `make train-head` trains it");
+        return;
+    };
+    let team = Arc::new(Team::new(NonZeroUsize::MIN).unwrap());
+    let classifier = TokenClassifier::load(&folder, EncoderOptions::new(team, HEAD)).unwrap();
+    let compressor = ProseCompressor::new(None, Some(classifier));
+    let long = format!("{TEXT} ").repeat(20);
+    let contexts = [TEXT, long.as_str()];
+    let options = LinguaOptions {
+        force_tokens: vec!["Paris".to_owned()],
+        ..LinguaOptions::default()
+    };
+    let result = compress(&compressor, &contexts, "", Method::Llmlingua2, &options).await;
+    let text = &result.text;
+    for word in ["Eiffel", "not", "12,000", "Paris"] {
+        assert!(text.contains(word), "{text}");
+    }
+    let share = result.compressed_tokens * 100 / result.origin_tokens;
+    assert!((45..=60).contains(&share), "{share}");
+}
+
+#[tokio::test]
 async fn the_best_contexts_for_a_question_stay() {
     let Some(compressor) = compressor() else {
         return;
@@ -106,6 +162,11 @@ async fn the_best_contexts_for_a_question_stay() {
     .await;
     assert_eq!(result.contexts[0].index, 1);
     assert!(result.text.ends_with(question));
+}
+
+/// Servers run it on any thread.
+fn sent<F: Future + Send>(future: F) -> F {
+    future
 }
 
 #[tokio::test]
@@ -141,10 +202,6 @@ async fn what_is_asked_wrongly_is_told() {
         told(sent(compressor.compress(bad)).await),
         "`rate` is 2; allowed: 0 to 1"
     );
-    // Servers run it on any thread.
-    fn sent<F: Future + Send>(future: F) -> F {
-        future
-    }
     let tagged = ["x</llmlingua>".to_owned()];
     let tagged = ProseRequest {
         contexts: &tagged,
