@@ -161,7 +161,7 @@ train-head: compiler weights ## Train a keep/drop head for LLMLingua-2, on data 
 	$(CARGO) run --locked --release --package skinflint-prose --bin train-head
 
 curves: compiler weights ## How many answers survive which compression of prose, on data beside the project
-	$(CARGO) run --locked --release --package skinflint-prose --bin curves
+	$(CARGO) run --locked --release --package skinflint-prose --bin curves -- --passages 100
 
 soak: build-test weights servers ## Hundreds of kills under load, callers that go away, recorded conversations, ten million rows (needs 5 GB): most of an hour
 	target/debug/soak
