@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::atoms::{Rules, atoms, join};
 use super::choose::{choose, real};
+use super::sentences::is_inside;
 use super::{Kept, LinguaOptions};
 use crate::marker::contains_marker;
 
@@ -30,8 +31,8 @@ pub struct ClassifiedText<'t> {
 }
 
 /// Cuts a text with tokens in these ranges into chunks of at most `window` tokens, each behind the last of `ends` in it
-/// where there is one. The chunks have all of the text, in order; protected spans are not cut unless one is longer than
-/// the window.
+/// where there is one. The chunks have all of the text, in order. Protected spans, which are sorted and do not overlap, are
+/// not cut: a chunk with one that is longer than the window is longer, too.
 pub fn chunks(
     text: &str,
     tokens: &[Range<usize>],
@@ -47,11 +48,7 @@ pub fn chunks(
         let over = first + window;
         let may_cut = |token: &usize| {
             let at = tokens[*token].start;
-            at > start
-                && text.is_char_boundary(at)
-                && !protected
-                    .iter()
-                    .any(|span| span.start < at && at < span.end)
+            at > start && text.is_char_boundary(at) && !is_inside(protected, at)
         };
         let ends_here = |token: &usize| {
             let before = text.get(start..tokens[*token].start).unwrap_or_default();

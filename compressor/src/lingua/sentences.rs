@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::choose::real;
 
 /// The sentences of a text: all of it, in order. One ends behind a line feed or behind `.`, `!` or `?` before white
-/// space, or behind a full stop of Chinese and Japanese; never within one of the spans.
+/// space, or behind a full stop of Chinese and Japanese; never within one of the spans, which are sorted and do
+/// not overlap.
 pub fn sentences(text: &str, whole: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut sentences = Vec::new();
     let mut start = 0;
@@ -18,10 +19,9 @@ pub fn sentences(text: &str, whole: &[Range<usize>]) -> Vec<Range<usize>> {
             '.' | '!' | '?' => before_space,
             _ => false,
         };
-        let is_inside = || whole.iter().any(|span| span.start < end && end < span.end);
         // Empty lines are not sentences; they stand before the next.
         let has_words = || !text[start..end].trim().is_empty();
-        if ends && has_words() && !is_inside() {
+        if ends && has_words() && !is_inside(whole, end) {
             sentences.push(start..end);
             start = end;
         }
@@ -33,6 +33,12 @@ pub fn sentences(text: &str, whole: &[Range<usize>]) -> Vec<Range<usize>> {
         }
     }
     sentences
+}
+
+/// Whether a byte is within one of the spans, which are sorted and do not overlap, and not at its edge.
+pub(super) fn is_inside(spans: &[Range<usize>], at: usize) -> bool {
+    let after = spans.partition_point(|span| span.end <= at);
+    spans.get(after).is_some_and(|span| span.start < at)
 }
 
 /// Which sentences pass: the first and last so many, and the ones with the highest scores until so many tokens are
