@@ -21,7 +21,7 @@ define need
   $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); }
 endef
 
-.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench eval load-local weights build-test soak parity bench-local compiler llama-compiler servers clean
+.PHONY: help run check lint fmt test unit it sdk deny docs e2e bench eval load-local weights build-test soak parity bench-local train-head curves compiler llama-compiler servers clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -158,6 +158,12 @@ load-local: $(RELEASE) $(CACHE)/load/ready ## The load generator AIPerf against 
 eval: compiler ## What compression saves, keeps and takes, and what the error guard lets through, on data beside the project
 	$(CARGO) build --locked --release --package skinflint --package skinflint-tests --bins
 	target/release/eval --gateway $(RELEASE)
+
+train-head: compiler weights ## Train a keep/drop head for LLMLingua-2, on data beside the project, into the models folder
+	$(CARGO) run --locked --release --package skinflint-prose --bin train-head
+
+curves: compiler weights ## How many answers survive which compression of prose, on data beside the project
+	$(CARGO) run --locked --release --package skinflint-prose --bin curves -- --passages 100
 
 soak: build-test weights servers ## Hundreds of kills under load, callers that go away, recorded conversations, ten million rows (needs 5 GB): most of an hour
 	target/debug/soak

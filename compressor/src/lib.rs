@@ -10,6 +10,7 @@ mod failure;
 mod form;
 pub mod jton;
 pub mod kind;
+pub mod lingua;
 pub mod log;
 pub mod lossless;
 pub mod marker;

@@ -4,6 +4,7 @@ mod batcher;
 mod classifier;
 mod embedder;
 mod pooling;
+mod states;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -14,6 +15,7 @@ use skinflint_kernels::Team;
 use self::batcher::Batcher;
 pub use self::classifier::{Classified, ClassifiedToken, TokenClassifier};
 pub use self::embedder::{Embedder, Embeddings};
+pub use self::states::{TokenEncoder, TokenStates};
 use crate::checkpoint::{Checkpoint, Safetensors};
 use crate::error::LoadFault;
 use crate::model::encoder::{Encoder, EncoderShape};

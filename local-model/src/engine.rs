@@ -41,6 +41,7 @@ use crate::sampler::Sampler;
 use crate::stop::StopFilter;
 use crate::structure::StructureFactory;
 use crate::template::Template;
+use crate::tokenizer::pieces::TextPiece;
 use crate::tokenizer::{TokenId, Tokenizer};
 
 /// The most tokens that are generated for a call that names no number. Base models often do not
@@ -207,6 +208,17 @@ impl Engine {
     /// counting them.
     pub fn tokenize(&self, prompt: &Prompt) -> Result<Vec<u32>, GenerateError> {
         Ok(self.encode(prompt)?.0)
+    }
+
+    /// The tokens of a text that goes on with another, and where in it they are: without the start
+    /// token, which is [`Engine::start_token`]. Costs as much as counting them.
+    pub fn pieces(&self, text: &str) -> Vec<TextPiece> {
+        self.shared.tokenizer.pieces(text)
+    }
+
+    /// The token that every prompt starts with, if the model wants one.
+    pub fn start_token(&self) -> Option<u32> {
+        self.shared.tokenizer.start()
     }
 
     /// Queues a call and returns without waiting for it. The prompt is tokenized on the calling

@@ -34,7 +34,7 @@ mod tool_syntax;
 pub use catalog::{CATALOG, CatalogEntry, CatalogFile, Layout, Package, Part, Purpose};
 pub use encoding::{
     Classified, ClassifiedToken, DEFAULT_MAX_TEXTS, DEFAULT_MEMO_BYTES, Embedder, Embeddings,
-    EncoderOptions, TokenClassifier,
+    EncoderOptions, TokenClassifier, TokenEncoder, TokenStates,
 };
 pub use engine::{
     DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, DEFAULT_MAX_TOKENS, Engine, EngineOptions,
@@ -56,3 +56,4 @@ pub use store::{
     State, StoreError, ensure_room, inventory, is_path, known_files, locate, locate_path, remove,
 };
 pub use tokenizer::encoder::EncodeError;
+pub use tokenizer::pieces::TextPiece;

@@ -6,6 +6,7 @@ pub(crate) mod encoder;
 mod json;
 mod library;
 mod merge;
+pub(crate) mod pieces;
 mod sentencepiece;
 pub(crate) mod settings;
 pub(crate) mod special;
@@ -254,6 +255,11 @@ impl Tokenizer {
     /// The special tokens by how they are written.
     pub(crate) fn spellings(&self) -> &Spellings {
         &self.spellings
+    }
+
+    /// What every prompt starts with, if anything.
+    pub(crate) fn start(&self) -> Option<TokenId> {
+        self.start
     }
 
     /// The tokens of a prompt: the start token, then those of the text. Text that spells a special

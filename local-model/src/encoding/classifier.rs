@@ -104,6 +104,17 @@ impl TokenClassifier {
         self.shared.max_tokens
     }
 
+    /// Where the tokens of a text are, in bytes, without the special ones: all of them, however many. To
+    /// cut a long text into parts that fit.
+    pub fn ranges(&self, text: &str) -> Result<Vec<Range<usize>>, EncodeFault> {
+        let encoded = self.shared.tokenizer.encode(text, usize::MAX)?;
+        let ranges = encoded.offsets.into_iter().zip(encoded.special);
+        Ok(ranges
+            .filter(|(_, special)| !special)
+            .map(|(range, _)| range)
+            .collect())
+    }
+
     /// The classes of texts' tokens. Texts are tokenized on the calling thread.
     pub async fn classify<T: AsRef<str>>(
         &self,

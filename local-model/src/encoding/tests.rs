@@ -192,6 +192,39 @@ async fn classes_stand_beside_their_part_of_the_text() {
 }
 
 /// Of each token and class, by the encoder alone.
+#[tokio::test]
+async fn vectors_of_tokens_are_hidden_states() {
+    let folder = folder(&bert());
+    let encoder = TokenEncoder::load(folder.path(), options()).unwrap();
+    assert_eq!((encoder.name(), encoder.width()), ("tiny", WIDTH));
+    assert_eq!(encoder.max_tokens(), MAX_LENGTH);
+    for (text, found) in TEXTS.iter().zip(encoder.states(&TEXTS).await.unwrap()) {
+        let (tokens, states) = hidden(&folder, text);
+        // But for the two special tokens around.
+        assert_eq!(found.states, states[1..tokens.len() - 1], "{text}");
+        assert_eq!((found.ranges.len(), found.cut), (tokens.len() - 2, 0));
+        assert!(
+            found
+                .ranges
+                .iter()
+                .all(|range| text.get(range.clone()).is_some())
+        );
+    }
+    encoder.stop();
+    let refused = encoder.states(&["the"]).await.unwrap_err();
+    assert!(matches!(refused, EncodeFault::Engine(EngineFault::Stopped)));
+}
+
+#[tokio::test]
+async fn ranges_are_told_of_texts_that_do_not_fit() {
+    let classifier = TokenClassifier::load(folder(&bert()).path(), options()).unwrap();
+    let text = "the cafe ".repeat(40);
+    let ranges = classifier.ranges(&text).unwrap();
+    let found = classifier.classify(&[&text]).await.unwrap();
+    assert_eq!(ranges.len(), found[0].tokens.len() + found[0].cut);
+    assert_eq!(ranges[..2], [0..3, 4..8]);
+}
+
 fn probabilities(folder: &TempDir, text: &str) -> Vec<Vec<f32>> {
     let team = Team::new(NonZeroUsize::MIN).unwrap();
     let files = Files::open(folder.path()).unwrap();

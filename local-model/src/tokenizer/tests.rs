@@ -77,6 +77,43 @@ fn what_no_piece_covers_becomes_bytes() {
 }
 
 #[test]
+fn pieces_stand_where_their_text_is() {
+    let tokenizer = fixture::tokenizer();
+    for text in TEXTS {
+        let pieces = tokenizer.pieces(text);
+        let ids: Vec<TokenId> = pieces.iter().map(|piece| piece.id).collect();
+        assert_eq!(ids, encode(&tokenizer, text));
+        let mut end = 0;
+        for piece in &pieces {
+            // Bytes of one character all have it; else there is no gap and no overlap.
+            assert!(
+                piece.range.start <= end && end <= piece.range.end,
+                "{text:?}"
+            );
+            assert!(text.get(piece.range.clone()).is_some());
+            end = piece.range.end;
+        }
+        assert_eq!(end, text.len());
+    }
+    let ranges = |text: &str| -> Vec<_> {
+        let pieces = tokenizer.pieces(text).into_iter();
+        pieces.map(|piece| piece.range).collect()
+    };
+    assert_eq!(ranges("aéa the"), [0..1, 1..3, 1..3, 3..4, 4..8]);
+    // What stands for a space is one.
+    assert_eq!(ranges("a\u{2581}the"), [0..1, 1..7]);
+}
+
+#[test]
+fn a_vocabulary_that_rewrites_gives_whole_words() {
+    let tokenizer = fixture::tokenizer();
+    let pieces = tokenizer.word_by_word("a  the\nbath ");
+    let ranges: Vec<_> = pieces.into_iter().map(|piece| piece.range).collect();
+    assert!(ranges.starts_with(&[0..1, 1..6]), "{ranges:?}");
+    assert_eq!(ranges.last(), Some(&(11..12)));
+}
+
+#[test]
 fn control_tokens_cannot_be_forged() {
     let tokenizer = fixture::tokenizer();
     let tokens = tokenizer.encode_prompt("<eos><bos>");
