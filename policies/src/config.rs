@@ -26,7 +26,8 @@ pub use self::{
     limits::Limits,
     listen::{AdminAccess, Listen, Transport},
     local::{
-        ActivationBits, DEFAULT_EMBEDDER, Local, LocalEmbedder, LocalModel, LocalSettings, Weights,
+        ActivationBits, DEFAULT_EMBEDDER, Local, LocalClassifier, LocalEmbedder, LocalModel,
+        LocalSettings, TRAINED_CLASSIFIER, Weights,
     },
     models::{ModelEntry, ModelTable, ModelTarget},
     reload::{Policies, PolicySource, Reload},

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 pub use self::{
     budget::{Budget, OnExceed},
-    compress::{Compress, CompressMode},
+    compress::{Compress, CompressMode, Prose, ProseMethod},
     id::TenantId,
     rate_limit::RateLimit,
     scope::BudgetScope,

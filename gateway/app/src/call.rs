@@ -87,6 +87,8 @@ pub(crate) enum Ask {
     Model(Endpoint, Arc<RequestView>),
     /// The list of models.
     Models,
+    /// To compress prose.
+    Compress,
     /// A path that may be passed through.
     Other,
 }
@@ -102,6 +104,8 @@ pub(crate) enum Routed {
     PassThrough(Call, usize),
     /// To the gateway's own list.
     Models(Call),
+    /// To what compresses prose.
+    Compress(Call),
 }
 
 /// A call to a model.
@@ -134,6 +138,8 @@ pub(crate) enum Funded {
     PassThrough(Call, usize),
     /// To the gateway's own list.
     Models(Call),
+    /// To what compresses prose, which costs nothing but this machine's time.
+    Compress(Call),
 }
 
 /// Which provider, and under which name it knows the model.

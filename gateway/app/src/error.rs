@@ -1,5 +1,7 @@
 //! Why a call is not answered as asked. What the client is told of it is decided in `rescue.rs`.
 
+mod compress;
+
 use std::time::Duration;
 
 use http::StatusCode;
@@ -13,6 +15,7 @@ use skinflint_protocol::{
 };
 use skinflint_upstream::{BodyError, SendError};
 
+pub(crate) use self::compress::CompressError;
 use crate::body::BoxError;
 
 /// Any refusal or failure of a call.
@@ -63,6 +66,9 @@ pub(crate) enum CallError {
     /// The model asked the gateway for something, and could not be made to go on.
     #[error(transparent)]
     Aside(#[from] AsideFault),
+    /// Prose is not compressed.
+    #[error(transparent)]
+    Compress(#[from] CompressError),
     /// The view's own spans do not fit its body.
     #[error("an edit does not fit the request body")]
     Edit(#[from] EditError),
@@ -327,6 +333,7 @@ impl CallError {
             Self::Upstream { fault, .. } => fault.label(),
             Self::Local(_) => "local",
             Self::Aside(_) => "aside",
+            Self::Compress(fault) => fault.label(),
             Self::Edit(_) => "internal",
         }
     }

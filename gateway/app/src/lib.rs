@@ -22,6 +22,7 @@ mod logs;
 mod metrics;
 mod moment;
 mod policy;
+mod prose;
 mod receipt;
 mod reconcile;
 mod relay;

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use skinflint_local_model::{Engine, EngineStats, Prompt, locate};
+use skinflint_local_model::{Engine, EngineStats, Prompt, TokenClassifier, locate};
 use skinflint_policies::{DEFAULT_EMBEDDER, Local, LocalEmbedder, LocalSettings};
 use skinflint_protocol::Endpoint;
 use skinflint_tokens::{Encoding, TextTokenizer};
@@ -41,6 +41,7 @@ struct Known {
 enum Kind {
     Generates,
     Embeds,
+    Classifies,
 }
 
 /// A model that is there.
@@ -50,6 +51,8 @@ pub(crate) enum Loaded {
     Engine(Engine),
     /// It makes embeddings.
     Embedder(Arc<dyn Embedder>),
+    /// It classifies tokens.
+    Classifier(TokenClassifier),
 }
 
 /// An engine in use.
@@ -63,6 +66,13 @@ pub(crate) struct EngineLease {
 #[derive(Debug)]
 pub(crate) struct EmbedderLease {
     embedder: Arc<dyn Embedder>,
+    _lease: Lease<Loaded>,
+}
+
+/// A classifier in use.
+#[derive(Debug)]
+pub(crate) struct ClassifierLease {
+    classifier: TokenClassifier,
     _lease: Lease<Loaded>,
 }
 
@@ -119,7 +129,11 @@ impl LocalModels {
             .embedder
             .name()
             .map(|name| known(name, Kind::Embeds));
-        let models: Arc<[Known]> = generators.chain(embedder).collect();
+        let classifier = settings
+            .classifier
+            .name()
+            .map(|name| known(name, Kind::Classifies));
+        let models: Arc<[Known]> = generators.chain(embedder).chain(classifier).collect();
         let bounds = Bounds {
             memory: settings.memory.map(|limit| limit.0),
             idle: settings.idle,
@@ -168,7 +182,30 @@ impl LocalModels {
                 engine: engine.clone(),
                 _lease: lease,
             }),
-            Loaded::Embedder(_) => Err(LocalError::Endpoint(endpoint)),
+            Loaded::Embedder(_) | Loaded::Classifier(_) => Err(LocalError::Endpoint(endpoint)),
+        }
+    }
+
+    /// The main engine, for what is no call to it; waits while it is loaded.
+    pub(crate) async fn main_engine(&self) -> Result<EngineLease, LocalError> {
+        let main = self.models.first().map(|known| known.name.clone());
+        self.engine(main.as_deref().unwrap_or_default(), Endpoint::ChatCompletions)
+            .await
+    }
+
+    /// What classifies tokens; waits while it is loaded.
+    pub(crate) async fn classifier(&self) -> Result<ClassifierLease, LocalError> {
+        let mut known = self.models.iter();
+        let name = known.find(|known| known.kind == Kind::Classifies);
+        let name = name.map(|known| known.name.clone()).unwrap_or_default();
+        let endpoint = Endpoint::ChatCompletions;
+        let lease = self.acquire(&name, Kind::Classifies, endpoint).await?;
+        match &*lease {
+            Loaded::Classifier(classifier) => Ok(ClassifierLease {
+                classifier: classifier.clone(),
+                _lease: lease,
+            }),
+            Loaded::Engine(_) | Loaded::Embedder(_) => Err(LocalError::Endpoint(endpoint)),
         }
     }
 
@@ -181,7 +218,7 @@ impl LocalModels {
                 embedder: embedder.clone(),
                 _lease: lease,
             }),
-            Loaded::Engine(_) => Err(LocalError::Endpoint(endpoint)),
+            Loaded::Engine(_) | Loaded::Classifier(_) => Err(LocalError::Endpoint(endpoint)),
         }
     }
 
@@ -227,7 +264,7 @@ impl LocalModels {
         let place = self.models.iter().position(|known| &*known.name == name)?;
         self.pool.look(place, |loaded| match loaded? {
             Loaded::Engine(engine) => Some(Encoding::Own(Arc::new(OwnTokenizer(engine.clone())))),
-            Loaded::Embedder(_) => None,
+            Loaded::Embedder(_) | Loaded::Classifier(_) => None,
         })
     }
 
@@ -275,6 +312,16 @@ impl std::ops::Deref for EngineLease {
 
     fn deref(&self) -> &Engine {
         &self.engine
+    }
+}
+
+// === impl ClassifierLease ===
+
+impl std::ops::Deref for ClassifierLease {
+    type Target = TokenClassifier;
+
+    fn deref(&self) -> &TokenClassifier {
+        &self.classifier
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A client is told what it can act on. What lies behind a failure of ours or of a provider's goes into the receipt, not into the body.
 
+mod compress;
 mod local;
 mod money;
 
@@ -120,6 +121,7 @@ pub(crate) fn tell(error: &CallError) -> Told {
             ErrorKind::Upstream,
             sentence(fault),
         ),
+        CallError::Compress(fault) => compress::tell(fault),
         CallError::Edit(_) => internal(),
     }
 }

@@ -1,5 +1,6 @@
 //! The innermost services: what answers a call once it is known where it goes.
 
+mod compress;
 mod local;
 mod models;
 mod upstream;
@@ -18,7 +19,7 @@ pub(crate) use self::{
     models::ModelList,
     upstream::{Origin, UpstreamRung},
 };
-use crate::{body::Body, call::Funded, error::CallError};
+use crate::{body::Body, call::Funded, error::CallError, prose::Prose};
 
 /// All rungs; cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,18 +32,25 @@ struct Inner {
     local: LocalRung,
     upstream: UpstreamRung,
     models: ModelList,
+    prose: Prose,
 }
 
 // === impl Rungs ===
 
 impl Rungs {
     /// Puts the rungs together.
-    pub(crate) fn new(local: LocalRung, upstream: UpstreamRung, models: ModelList) -> Self {
+    pub(crate) fn new(
+        local: LocalRung,
+        upstream: UpstreamRung,
+        models: ModelList,
+        prose: Prose,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 local,
                 upstream,
                 models,
+                prose,
             }),
         }
     }
@@ -69,6 +77,7 @@ impl Service<Funded> for Rungs {
                 }
                 Funded::PassThrough(call, index) => rungs.upstream.pass(call, index).await,
                 Funded::Models(call) => Ok(rungs.models.answer(&call)),
+                Funded::Compress(call) => compress::answer(&rungs.prose, &call).await,
             }
         })
     }

@@ -10,6 +10,8 @@ pub(crate) enum Surface {
     Viewed(Endpoint),
     /// `GET /v1/models`
     Models,
+    /// `POST /v1/compress`
+    Compress,
     /// A path of the gateway's, with a method that it does not take.
     Misused(Endpoint),
     /// Anything else: passed through where the configuration says so, else refused.
@@ -18,6 +20,9 @@ pub(crate) enum Surface {
 
 /// Sent by every client of Anthropic's API and by no other.
 const ANTHROPIC_VERSION: &str = "anthropic-version";
+
+/// Where prose is compressed for whoever asks.
+pub(crate) const COMPRESS: &str = "/v1/compress";
 
 // === impl Surface ===
 
@@ -28,6 +33,7 @@ impl Surface {
             Some(endpoint) if method == Method::POST => Self::Viewed(endpoint),
             Some(endpoint) => Self::Misused(endpoint),
             None if method == Method::GET && path == "/v1/models" => Self::Models,
+            None if method == Method::POST && path == COMPRESS => Self::Compress,
             _ => Self::Other,
         }
     }
@@ -36,10 +42,10 @@ impl Surface {
     pub(crate) fn dialect(self, headers: &HeaderMap) -> Dialect {
         match self {
             Self::Viewed(endpoint) | Self::Misused(endpoint) => endpoint.dialect(),
-            Self::Models | Self::Other if headers.contains_key(ANTHROPIC_VERSION) => {
+            Self::Models | Self::Compress | Self::Other if headers.contains_key(ANTHROPIC_VERSION) => {
                 Dialect::Anthropic
             }
-            Self::Models | Self::Other => Dialect::OpenAi,
+            Self::Models | Self::Compress | Self::Other => Dialect::OpenAi,
         }
     }
 
@@ -48,6 +54,7 @@ impl Surface {
         match self {
             Self::Viewed(endpoint) | Self::Misused(endpoint) => endpoint.as_str(),
             Self::Models => "models",
+            Self::Compress => "compress",
             Self::Other => "other",
         }
     }

@@ -32,6 +32,8 @@ pub struct LocalSettings {
     pub others: Vec<LocalModel>,
     /// What makes embeddings.
     pub embedder: LocalEmbedder,
+    /// What classifies tokens, for leaving words out of prose.
+    pub classifier: LocalClassifier,
     /// Threads that compute, for all models together; as many as there are cores if not given.
     pub threads: Option<NonZeroUsize>,
     /// Calls of one model that run together; the engine's default if not given.
@@ -84,6 +86,22 @@ pub enum LocalEmbedder {
     },
 }
 
+/// What tells which words of prose matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalClassifier {
+    /// Nothing does.
+    Off,
+    /// The head that `make train-head` has trained, if it is in the models folder.
+    IfTrained,
+    /// The folder of a checkpoint for the classification of tokens, such as `LLMLingua-2`'s.
+    On {
+        /// What it is called.
+        name: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+}
+
 /// Where the weights are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Weights {
@@ -108,6 +126,7 @@ pub(super) struct Raw {
     pub(super) memory: Option<ByteSize>,
     pub(super) idle: Option<Span>,
     pub(super) embedder: Option<RawEmbedder>,
+    pub(super) classifier: Option<RawEmbedder>,
     #[serde(default)]
     pub(super) models: Vec<RawModel>,
 }
@@ -135,6 +154,8 @@ pub(super) enum RawEmbedder {
 const DEFAULT_MODEL: &str = "gemma-3-270m";
 /// The embedder where none is named: sentences in English, 91 MB.
 pub const DEFAULT_EMBEDDER: &str = "all-minilm-l6-v2";
+/// The folder of the trained head, in the models folder.
+pub const TRAINED_CLASSIFIER: &str = "keep-head";
 /// At about five seconds a call, the last of these waits over a minute; more waiting helps nobody.
 const DEFAULT_QUEUE: usize = 16;
 
@@ -168,6 +189,7 @@ impl Local {
             },
             base,
         )?;
+        let classifier = LocalClassifier::validate(raw.classifier, base)?;
         let embedder = LocalEmbedder::validate(raw.embedder, base)?;
         if embedder.name() == Some(&main.name) {
             return Err(Invalid::new("embedder", taken(&main.name)));
@@ -190,6 +212,7 @@ impl Local {
             main,
             others,
             embedder,
+            classifier,
             threads: raw.threads,
             sequences: raw.sequences,
             activations,
@@ -268,6 +291,35 @@ impl LocalEmbedder {
         match self {
             Self::Off => None,
             Self::IfPulled => Some(DEFAULT_EMBEDDER),
+            Self::On { name, .. } => Some(name),
+        }
+    }
+}
+
+// === impl LocalClassifier ===
+
+impl LocalClassifier {
+    fn validate(raw: Option<RawEmbedder>, base: &Path) -> Result<Self, Invalid> {
+        let path = match raw {
+            None | Some(RawEmbedder::Switch(true)) => return Ok(Self::IfTrained),
+            Some(RawEmbedder::Switch(false)) => return Ok(Self::Off),
+            Some(RawEmbedder::Model(path)) => base.join(path),
+        };
+        if !path.is_dir() {
+            let message = format!("no folder `{}`", path.display());
+            return Err(Invalid::new("classifier", message));
+        }
+        Ok(Self::On {
+            name: stem(&path),
+            path,
+        })
+    }
+
+    /// What it is called, if it may be there.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Off => None,
+            Self::IfTrained => Some(TRAINED_CLASSIFIER),
             Self::On { name, .. } => Some(name),
         }
     }

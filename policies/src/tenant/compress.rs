@@ -1,11 +1,14 @@
 //! What may be done to requests to make them smaller.
 
+mod prose;
+
 use serde::Deserialize;
 
+pub use self::prose::{Prose, ProseMethod};
 use crate::{file::Invalid, share::Share};
 
 /// What may be done to requests to make them smaller, and on what evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compress {
     /// How far it may go.
     pub mode: CompressMode,
@@ -15,6 +18,8 @@ pub struct Compress {
     pub audit: Share,
     /// Whether that evidence is asked for at all.
     pub guard: bool,
+    /// How words of prose are left out.
+    pub prose: Prose,
 }
 
 /// What may be done to results of tools when they are first sent. A mode may do what those before it may.
@@ -40,6 +45,8 @@ pub(super) struct Raw {
     max_error: Option<Share>,
     audit: Option<Share>,
     guard: Option<bool>,
+    #[serde(default)]
+    prose: prose::Raw,
 }
 
 /// One answer in twenty changed: as much as two runs of the same call differ with many models.
@@ -87,6 +94,7 @@ impl Compress {
             max_error,
             audit,
             guard,
+            prose: Prose::validate(&raw.prose).map_err(|invalid| invalid.under("prose"))?,
         })
     }
 }
@@ -98,6 +106,7 @@ impl Default for Compress {
             max_error: DEFAULT_MAX_ERROR,
             audit: Share::NONE,
             guard: true,
+            prose: Prose::default(),
         }
     }
 }

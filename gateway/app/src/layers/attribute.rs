@@ -53,7 +53,7 @@ where
         let Asked { call, ask } = asked;
         let request = match &ask {
             Ask::Model(_, view) => Some((&**view, &call.body[..])),
-            Ask::Models | Ask::Other => None,
+            Ask::Models | Ask::Compress | Ask::Other => None,
         };
         let tenant = &call.caller.tenant;
         let attribution = Arc::new(Attribution::of(&tenant.id, &call.parts.headers, request));

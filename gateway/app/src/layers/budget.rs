@@ -46,6 +46,7 @@ impl BudgetLayer {
     async fn fund(&self, routed: Routed) -> Result<Funded, CallError> {
         match routed {
             Routed::Models(call) => Ok(Funded::Models(call)),
+            Routed::Compress(call) => Ok(Funded::Compress(call)),
             Routed::PassThrough(call, index) => {
                 refuse_unmetered(&call)?;
                 Ok(Funded::PassThrough(call, index))

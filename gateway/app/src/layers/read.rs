@@ -136,6 +136,7 @@ where
             Ask::Model(endpoint, Arc::new(view))
         }
         Surface::Models => Ask::Models,
+        Surface::Compress => Ask::Compress,
         Surface::Misused(_) | Surface::Other => Ask::Other,
     };
     let call = Call {

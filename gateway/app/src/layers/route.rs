@@ -14,6 +14,7 @@ use skinflint_protocol::{Dialect, Endpoint};
 use tower::{Layer, Service};
 
 use crate::{
+    surface::COMPRESS,
     body::Body,
     call::{Ask, Attributed, Call, Caller, ModelCall, Routed, UpstreamTarget},
     error::{CallError, RouteError},
@@ -130,6 +131,7 @@ impl RouteMap {
                 spared: Spared::default(),
             }),
             Ask::Models => Ok((Routed::Models(call), RouteTaken::Gateway)),
+            Ask::Compress => Ok((Routed::Compress(call), RouteTaken::Local)),
             Ask::Other => self.decide_other(call),
         }
     }
@@ -184,6 +186,7 @@ impl RouteMap {
                 CallError::NoWebSocket
             } else {
                 let viewed = Endpoint::from_path(path).map(|_| "POST");
+                let viewed = viewed.or((path == COMPRESS).then_some("POST"));
                 let allowed = viewed.or((path == "/v1/models").then_some("GET"));
                 CallError::UnknownEndpoint { allowed }
             });

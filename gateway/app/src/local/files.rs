@@ -13,10 +13,11 @@ use parking_lot::Mutex;
 use skinflint_local_model::{
     DEFAULT_CACHE_LIMIT_BYTES, DEFAULT_MAX_SEQUENCES, DEFAULT_MEMO_BYTES, Embedder, EncodeFault,
     EncoderOptions, Engine, EngineFault, EngineOptions, EngineStats, Event, GenerateRequest,
-    LoadError, Precision, Prompt, StoreError, Team, locate, locate_path,
+    LoadError, Precision, Prompt, StoreError, Team, TokenClassifier, locate, locate_path,
 };
 use skinflint_policies::{
-    ActivationBits, ByteSize, DEFAULT_EMBEDDER, LocalEmbedder, LocalModel, LocalSettings, Weights,
+    ActivationBits, ByteSize, DEFAULT_EMBEDDER, LocalClassifier, LocalEmbedder, LocalModel,
+    LocalSettings, TRAINED_CLASSIFIER, Weights,
 };
 use tokio::runtime::Handle;
 
@@ -61,6 +62,7 @@ enum StartError {
 enum Wanted<'a> {
     Generator(&'a LocalModel),
     Embedder(&'a str, Weights),
+    Classifier(&'a str, PathBuf),
 }
 
 /// What models read to be warm: weights, buffers and code are then in memory.
@@ -81,6 +83,17 @@ impl Files {
     fn wanted(&self, place: usize) -> Wanted<'_> {
         if let Some(model) = self.settings.generators().nth(place) {
             return Wanted::Generator(model);
+        }
+        let generators = self.settings.generators().count();
+        let embedders = usize::from(self.settings.embedder != LocalEmbedder::Off);
+        if place >= generators + embedders {
+            return match &self.settings.classifier {
+                LocalClassifier::On { name, path } => Wanted::Classifier(name, path.clone()),
+                LocalClassifier::IfTrained | LocalClassifier::Off => Wanted::Classifier(
+                    TRAINED_CLASSIFIER,
+                    self.models.join(TRAINED_CLASSIFIER),
+                ),
+            };
         }
         match &self.settings.embedder {
             LocalEmbedder::On { name, weights } => Wanted::Embedder(name, weights.clone()),
@@ -124,11 +137,11 @@ impl Files {
     }
 
     fn try_need(&self, place: usize) -> Result<u64, StartError> {
-        let (weights, besides) = match self.wanted(place) {
-            Wanted::Generator(model) => (model.weights.clone(), self.cache() as u64),
-            Wanted::Embedder(_, weights) => (weights, DEFAULT_MEMO_BYTES),
+        let (path, besides) = match self.wanted(place) {
+            Wanted::Generator(model) => (self.locate(&model.weights)?, self.cache() as u64),
+            Wanted::Embedder(_, weights) => (self.locate(&weights)?, DEFAULT_MEMO_BYTES),
+            Wanted::Classifier(_, path) => (path, 0),
         };
-        let path = self.locate(&weights)?;
         let bytes = weight_bytes(&path).map_err(|source| StartError::Size { path, source })?;
         Ok(bytes.saturating_add(besides))
     }
@@ -167,13 +180,20 @@ impl Files {
                 );
                 Ok(Loaded::Embedder(Arc::new(embedder)))
             }
+            Wanted::Classifier(name, path) => {
+                let options = EncoderOptions::new(self.team()?, name);
+                let classifier = TokenClassifier::load(&path, options)?;
+                Handle::current().block_on(classifier.classify(&[WARM_UP]))?;
+                tracing::info!(model = name, "local classifier loaded");
+                Ok(Loaded::Classifier(classifier))
+            }
         }
     }
 
     fn told(&self, place: usize, error: &StartError) -> String {
         let name = match self.wanted(place) {
             Wanted::Generator(model) => &model.name,
-            Wanted::Embedder(name, _) => name,
+            Wanted::Embedder(name, _) | Wanted::Classifier(name, _) => name,
         };
         tracing::warn!(model = name, %error, "no local model; `skinflint models pull` fetches those of the catalogue");
         error.to_string()
@@ -197,6 +217,10 @@ impl Loader<Loaded> for Files {
                 engine.stop();
                 self.past.add(place, engine.stats());
                 tracing::info!(model = engine.info().name, "local model unloaded");
+            }
+            Loaded::Classifier(classifier) => {
+                classifier.stop();
+                tracing::info!(model = classifier.name(), "local model unloaded");
             }
             Loaded::Embedder(embedder) => {
                 embedder.stop();
