@@ -17,9 +17,9 @@ mod units;
 pub use config::{
     ActivationBits, AdminAccess, Alerts, Anomaly, Config, Counters, DEFAULT_EMBEDDER, Decisions,
     DrainCaps, Durability, FieldFault, Ledger, LedgerFile, LedgerSettings, LedgerStore, Limits,
-    Listen, Local, LocalClassifier, LocalEmbedder, LocalModel, LocalServing, LocalSettings, ModelEntry, ModelTable,
-    ModelTarget, OnDisconnect, Policies, PolicySource, Reload, Source, Timeouts, Transport,
-    Upstream, UpstreamProtocol, TRAINED_CLASSIFIER, Weights, WhenDown,
+    Listen, Local, LocalClassifier, LocalEmbedder, LocalModel, LocalServing, LocalSettings,
+    ModelEntry, ModelTable, ModelTarget, OnDisconnect, Policies, PolicySource, Reload, Source,
+    TRAINED_CLASSIFIER, Timeouts, Transport, Upstream, UpstreamProtocol, Weights, WhenDown,
 };
 pub use file::{FileError, Invalid};
 pub use folder::{EditError, PolicyFolder};
@@ -31,7 +31,7 @@ pub use secret::{Environment, ProcessEnvironment};
 pub use share::{NotAShare, Share};
 pub use tenant::{
     AllowedModels, Budget, BudgetScope, ClientCredentials, Compress, CompressMode, KeyRecord,
-    OnExceed, Prose, ProseMethod, PolicyFile, RateLimit, Tenant, TenantId, Window,
+    OnExceed, PolicyFile, Prose, ProseMethod, RateLimit, Tenant, TenantId, Window,
 };
 pub use tenants::{Identity, Tenants, UnknownKey};
 pub use units::ByteSize;

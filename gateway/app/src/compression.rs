@@ -13,7 +13,7 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use skinflint_compressor::{ChainHash, jton::Notation};
 use skinflint_decisions::{DecisionStore, Record};
-use skinflint_policies::CompressMode;
+use skinflint_policies::{CompressMode, Prose as ProsePolicy};
 use skinflint_protocol::{
     Aside, Endpoint, NamedAnswer, RequestView, may_offer, named_answers, offer,
 };
@@ -31,6 +31,7 @@ pub(crate) use self::{
 };
 use crate::{
     call::ModelCall,
+    prose::Prose,
     trials::{Trial, Trials},
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct Compression {
     counter: Counter,
     allowance: Duration,
     trials: Trials,
+    /// What leaves words out, if there are local models.
+    prose: Option<Prose>,
     /// When conversations were last heard of.
     seen: Cache<ChainHash, Instant>,
 }
@@ -56,6 +59,8 @@ pub(crate) struct Terms<'a> {
     pub task: &'a str,
     /// On what evidence; none asks for none.
     pub trial: Option<&'a Trial>,
+    /// How words of prose may be left out, if they may.
+    pub prose: Option<&'a ProsePolicy>,
     /// Tokens that the model takes, if that is known.
     pub window: Option<u64>,
     /// Whether the client says that it has compacted its context.
@@ -75,10 +80,19 @@ impl Compression {
         Self {
             store,
             trials,
+            prose: None,
             // Texts are counted by themselves, and not remembered.
             counter: Counter::new(0),
             allowance: ALLOWANCE,
             seen: Cache::new(CONVERSATIONS),
+        }
+    }
+
+    /// Leaves words out of prose by this, where that may be done.
+    pub(crate) fn with_prose(self, prose: Prose) -> Self {
+        Self {
+            prose: Some(prose),
+            ..self
         }
     }
 
@@ -102,11 +116,14 @@ impl Compression {
         if !has_conversation(call.endpoint) {
             return (call, None);
         }
+        let tenant = call.call.caller.tenant.clone();
+        let prose = &tenant.compress.prose;
         let terms = Terms {
             mode,
             tenant: call.call.caller.tenant.id.as_str(),
             task: call.attribution.task.as_str(),
             trial: trial.as_ref(),
+            prose: (mode >= CompressMode::Aggressive).then_some(prose),
             window: window(&call),
             compacted,
         };
@@ -187,6 +204,7 @@ impl Compression {
                 new: new.clone(),
                 explained,
                 may_omit: offered.is_some() && terms.mode >= CompressMode::Balanced,
+                may_omit_words: offered.is_some() && terms.prose.is_some(),
                 counter: self.counter.clone(),
                 encoding: encoding(&view.model.value),
             };

@@ -29,6 +29,7 @@ use crate::{
     logs::CallLog,
     metrics::{LocalMetrics, Metrics},
     policy::LivePolicies,
+    prose::Prose,
     relay::{LeftBehind, Relay},
     rungs::{LocalRung, ModelList, Origin, Rungs, UpstreamRung},
     serve::Listener,
@@ -102,7 +103,6 @@ impl StartError {
 
 /// In the folder of data.
 const DECISIONS: &str = "decisions.db";
-const TRIALS: &str = "trials.json";
 /// Some weeks of one agent, or an hour of a hundred, whole texts of which parts are left out included; it has to outlive
 /// what providers keep.
 const DECISION_BYTES: u64 = 128 << 20;
@@ -168,11 +168,11 @@ impl Gateway {
         .await?;
         drain.spawn(accounting.clone().upkeep());
         let store = open_decisions(&decisions, &folders.data, &admin_drain).await?;
-        let trials = folders.data.join(TRIALS);
-        let trials = Trials::open(trials, metrics.clone(), drain.clone());
-        let compression = Compression::new(store, trials.clone());
+        let prose = Prose::new(local.clone(), drain.clone());
+        let trials = Trials::open(&folders.data, metrics.clone(), drain.clone());
+        let compression = Compression::new(store, trials.clone()).with_prose(prose.clone());
         let relay = Relay::new(&timeouts, listen.cost_comments, drain.deadline());
-        let rungs = rungs(origins, relay, &local, &map);
+        let rungs = rungs(origins, relay, &local, &map, prose);
         let api = accounting.api(&map.upstreams, trials);
         let pages =
             Admin::new(registry, listen.admin_access, drain.clone(), local.clone()).router(api);
@@ -234,11 +234,18 @@ impl Gateway {
 }
 
 /// What answers.
-fn rungs(origins: Vec<Origin>, relay: Relay, local: &LocalModels, map: &RouteMap) -> Rungs {
+fn rungs(
+    origins: Vec<Origin>,
+    relay: Relay,
+    local: &LocalModels,
+    map: &RouteMap,
+    prose: Prose,
+) -> Rungs {
     Rungs::new(
         LocalRung::new(local.clone(), relay.clone()),
         UpstreamRung::new(origins, relay),
         ModelList::new(&map.models, &map.upstreams),
+        prose,
     )
 }
 

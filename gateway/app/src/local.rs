@@ -189,8 +189,11 @@ impl LocalModels {
     /// The main engine, for what is no call to it; waits while it is loaded.
     pub(crate) async fn main_engine(&self) -> Result<EngineLease, LocalError> {
         let main = self.models.first().map(|known| known.name.clone());
-        self.engine(main.as_deref().unwrap_or_default(), Endpoint::ChatCompletions)
-            .await
+        self.engine(
+            main.as_deref().unwrap_or_default(),
+            Endpoint::ChatCompletions,
+        )
+        .await
     }
 
     /// What classifies tokens; waits while it is loaded.

@@ -34,6 +34,8 @@ pub(crate) struct Shortened {
     pub omission: Omission,
     /// How.
     pub method: Method,
+    /// Tokens that the text had, and has.
+    pub tokens: (usize, usize),
 }
 
 /// What is compressed with, and what keeps it loaded.
@@ -59,6 +61,8 @@ const MADE_BYTES: u64 = 16 << 20;
 const SHORTEST: usize = 1 << 10;
 /// Longer ones take longer than anybody waits.
 const LONGEST: usize = 256 << 10;
+/// Of the line above what is left.
+const LINE_TOKENS: usize = 50;
 /// An entry's key and place in lists.
 const ENTRY_BYTES: usize = 128;
 
@@ -113,8 +117,12 @@ impl Prose {
         if let Some(made) = self.made.get(&key) {
             return made;
         }
-        let (this, policy, text, question) =
-            (self.clone(), policy.clone(), text.to_owned(), question.to_owned());
+        let (this, policy, text, question) = (
+            self.clone(),
+            policy.clone(),
+            text.to_owned(),
+            question.to_owned(),
+        );
         let allowance = policy.allowance;
         let (done, made) = tokio::sync::oneshot::channel();
         self.tasks.spawn(async move {
@@ -146,7 +154,11 @@ impl Prose {
         let request = ProseRequest {
             contexts: &contexts,
             instruction: "",
-            question: if method == Method::LongLlmlingua { question } else { "" },
+            question: if method == Method::LongLlmlingua {
+                question
+            } else {
+                ""
+            },
             options: &options,
             method,
         };
@@ -184,7 +196,9 @@ fn method(method: ProseMethod) -> Method {
 fn options(policy: &Policy) -> LinguaOptions {
     LinguaOptions {
         rate: f64::from(policy.rate.get()) / f64::from(skinflint_policies::Share::WHOLE.get()),
-        target_token: policy.target_token.and_then(|tokens| usize::try_from(tokens).ok()),
+        target_token: policy
+            .target_token
+            .and_then(|tokens| usize::try_from(tokens).ok()),
         force_tokens: policy.force_tokens.clone(),
         force_reserve_digit: policy.force_reserve_digit,
         drop_consecutive: policy.drop_consecutive,
@@ -218,6 +232,14 @@ fn key(text: &str, question: &str, policy: &Policy) -> Key {
 /// Nothing where no word is left out.
 fn shortened(whole: &str, result: &ProseResult, method: Method) -> Option<Shortened> {
     let kept = result.contexts.first()?.text.as_str();
+    // The line that says so has some fifty tokens; a little less is not worth the words.
+    let tokens = (
+        result.origin_tokens,
+        result.compressed_tokens.saturating_add(LINE_TOKENS),
+    );
+    if tokens.1.saturating_mul(20) > tokens.0.saturating_mul(17) {
+        return None;
+    }
     let words = |text: &str| text.split_whitespace().count();
     let (of, left) = (words(whole), words(kept));
     let omission = Omission {
@@ -230,6 +252,7 @@ fn shortened(whole: &str, result: &ProseResult, method: Method) -> Option<Shorte
         text: format!("{omission}\n{kept}"),
         omission,
         method,
+        tokens,
     })
 }
 

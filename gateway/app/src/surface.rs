@@ -42,7 +42,9 @@ impl Surface {
     pub(crate) fn dialect(self, headers: &HeaderMap) -> Dialect {
         match self {
             Self::Viewed(endpoint) | Self::Misused(endpoint) => endpoint.dialect(),
-            Self::Models | Self::Compress | Self::Other if headers.contains_key(ANTHROPIC_VERSION) => {
+            Self::Models | Self::Compress | Self::Other
+                if headers.contains_key(ANTHROPIC_VERSION) =>
+            {
                 Dialect::Anthropic
             }
             Self::Models | Self::Compress | Self::Other => Dialect::OpenAi,

@@ -7,7 +7,12 @@
 mod judge;
 mod listen;
 
-use std::{fs, io, num::NonZeroU32, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -40,6 +45,8 @@ struct Inner {
 pub(crate) enum Technique {
     /// Parts of results are left out.
     Omission,
+    /// Words of prose are left out.
+    Words,
     /// Old results are left out.
     Elision,
     /// Lists are tables.
@@ -71,6 +78,8 @@ pub(crate) struct TrialRow {
     verdict: Verdict,
 }
 
+/// In the folder of data.
+const FILE: &str = "trials.json";
 /// Fewer comparisons show nothing.
 const FEWEST: u32 = 30;
 
@@ -81,6 +90,7 @@ impl Technique {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Omission => "omission",
+            Self::Words => "words",
             Self::Elision => "elision",
             Self::Tables => "tables",
         }
@@ -90,6 +100,7 @@ impl Technique {
     const fn version(self) -> &'static str {
         match self {
             Self::Omission => "omission 1",
+            Self::Words => "words 1",
             Self::Elision => "elision 1",
             Self::Tables => "tables 1",
         }
@@ -97,7 +108,7 @@ impl Technique {
 
     fn untried(self, policy: Policy) -> Guard {
         match self {
-            Self::Omission | Self::Elision => Guard::new(self.version(), policy),
+            Self::Omission | Self::Words | Self::Elision => Guard::new(self.version(), policy),
             Self::Tables => Guard::trusted(self.version(), policy),
         }
     }
@@ -123,8 +134,9 @@ impl Trial {
 // === impl Trials ===
 
 impl Trials {
-    /// What was found before, and is kept in this file.
-    pub(crate) fn open(file: PathBuf, metrics: Metrics, tasks: Drain) -> Self {
+    /// What was found before, and is kept in this folder.
+    pub(crate) fn open(folder: &Path, metrics: Metrics, tasks: Drain) -> Self {
+        let file = folder.join(FILE);
         let guards = match read(&file) {
             Ok(guards) => guards,
             Err(error) => {
@@ -250,7 +262,7 @@ impl Trials {
     }
 }
 
-fn read(file: &std::path::Path) -> io::Result<Guards> {
+fn read(file: &Path) -> io::Result<Guards> {
     let text = match fs::read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Guards::default()),

@@ -131,6 +131,7 @@ async fn replay(
             tenant: "replay",
             task: &trajectory.name,
             trial: None,
+            prose: None,
             window: None,
             compacted: false,
         };
@@ -178,6 +179,7 @@ async fn again(
         tenant: "replay",
         task: &trajectory.name,
         trial: None,
+        prose: None,
         window: None,
         compacted: false,
     };

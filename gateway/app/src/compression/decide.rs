@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use skinflint_compressor::{
-    ChainHash, Compressed, Handle, Origin, Stage, compress_balanced, compress_safely,
+    ChainHash, Compressed, Handle, Kind, Omission, Origin, Stage, compress_balanced,
+    compress_safely,
     jton::{self, Notation},
+    kind,
 };
 use skinflint_decisions::Rewrite;
 use skinflint_protocol::{Block, BlockKind, RequestView, Role, ToolResults};
 use skinflint_tokens::{Counter, Encoding};
 
 use super::conversation::Candidate;
+use crate::prose::Shortened;
 
 /// New results of tools, and what is known where they come.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(super) struct Work {
     pub(super) explained: Notation,
     /// Whether parts may be left out: what is left out can be fetched.
     pub(super) may_omit: bool,
+    /// Whether words of prose may be, too.
+    pub(super) may_omit_words: bool,
     pub(super) counter: Counter,
     pub(super) encoding: Encoding,
 }
@@ -39,12 +44,23 @@ pub(super) struct Made {
     plain: Option<Rewrite>,
     /// With parts left out.
     cut: Option<Cut>,
+    /// Prose, of which words may be left out, and what is asked about it.
+    pub(super) prose: Option<Prose>,
+}
+
+/// Prose that a model may shorten.
+#[derive(Debug)]
+pub(super) struct Prose {
+    pub(super) text: Arc<str>,
+    pub(super) question: String,
 }
 
 /// A text with parts left out.
 #[derive(Debug)]
 pub(super) struct Cut {
     rewrite: Rewrite,
+    /// Whether it is words that are left out, by a model.
+    is_of_words: bool,
     pub(super) handle: Handle,
     pub(super) whole: Arc<str>,
 }
@@ -53,6 +69,7 @@ pub(super) struct Cut {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Served {
     pub(super) omission: bool,
+    pub(super) words: bool,
     pub(super) tables: bool,
 }
 
@@ -74,6 +91,7 @@ impl Work {
             new,
             mut explained,
             may_omit,
+            may_omit_words,
             counter,
             encoding,
         } = self;
@@ -112,7 +130,12 @@ impl Work {
             } else {
                 None
             };
-            if safe.is_none() && cut.is_none() {
+            let is_prose = may_omit_words && origin == Origin::Other && cut.is_none();
+            let prose = (is_prose && kind::detect(&text) == Kind::Prose).then(|| Prose {
+                text: text.as_str().into(),
+                question: asked.clone(),
+            });
+            if safe.is_none() && cut.is_none() && prose.is_none() {
                 continue;
             }
             for sent in [&safe, &cut].into_iter().flatten() {
@@ -132,8 +155,10 @@ impl Work {
                         handle: cut.omission?.handle,
                         whole: text.into(),
                         rewrite: rewrite(cut),
+                        is_of_words: false,
                     })
                 }),
+                prose,
             });
         }
         made
@@ -144,7 +169,7 @@ impl Made {
     /// What is served of it; nothing where it is sent as it came.
     pub(super) fn served(&self, served: Served) -> Option<&Rewrite> {
         match &self.cut {
-            Some(cut) if served.omission => Some(&cut.rewrite),
+            Some(cut) if served.allows(cut) => Some(&cut.rewrite),
             _ if self.has_tables && !served.tables => self.plain.as_ref(),
             _ => self.safe.as_ref(),
         }
@@ -152,6 +177,25 @@ impl Made {
 
     pub(super) fn cut(&self) -> Option<&Cut> {
         self.cut.as_ref()
+    }
+
+    /// A model has left words out of it.
+    pub(super) fn shorten(&mut self, whole: &Arc<str>, made: &Shortened) {
+        let (before, after) = made.tokens;
+        self.cut = Some(Cut {
+            is_of_words: true,
+            handle: made.omission.handle,
+            whole: whole.clone(),
+            rewrite: Rewrite {
+                text: made.text.clone(),
+                stages: vec![made.method.to_string()],
+                normalised: Vec::new(),
+                omitted: Some(omitted(&made.omission)),
+                tokens_before: before as u64,
+                tokens_after: after as u64,
+                version: VERSION,
+            },
+        });
     }
 
     /// Nothing is left out of it after all.
@@ -162,6 +206,26 @@ impl Made {
     pub(super) fn has_tables(&self) -> bool {
         self.has_tables
     }
+}
+
+impl Cut {
+    pub(super) const fn is_of_words(&self) -> bool {
+        self.is_of_words
+    }
+}
+
+impl Served {
+    const fn allows(self, cut: &Cut) -> bool {
+        if cut.is_of_words {
+            self.words
+        } else {
+            self.omission
+        }
+    }
+}
+
+fn omitted(omission: &Omission) -> String {
+    format!("{} of {} {}", omission.omitted, omission.of, omission.unit)
 }
 
 /// What a text that is sent tells the model of how texts are read.
@@ -207,9 +271,7 @@ fn rewrite(made: Compressed) -> Rewrite {
             .iter()
             .map(|name| name.as_str().to_owned())
             .collect(),
-        omitted: made
-            .omission
-            .map(|omission| format!("{} of {} {}", omission.omitted, omission.of, omission.unit)),
+        omitted: made.omission.as_ref().map(omitted),
         tokens_before: made.tokens_before as u64,
         tokens_after: made.tokens_after as u64,
         text: made.text,

@@ -43,7 +43,10 @@ impl Compression {
             }
             Err(_) => Vec::new(),
         };
+        let mut made = made;
+        self.shorten_prose(terms, &mut made).await;
         let served = Served {
+            words: self.serves(terms.trial, Technique::Words),
             omission: self.serves(terms.trial, Technique::Omission),
             tables: self.serves(terms.trial, Technique::Tables),
         };
@@ -51,7 +54,8 @@ impl Compression {
         let is_free = done.otherwise.is_none();
         let otherwise = terms.trial.filter(|trial| trial.is_audited && is_free);
         let otherwise = otherwise.and_then(|_| Otherwise::of(&made, served));
-        let may_omit = served.omission || otherwise.is_some_and(|other| other.served.omission);
+        let cuts = |served: Served| served.omission || served.words;
+        let may_omit = cuts(served) || otherwise.is_some_and(|other| cuts(other.served));
         let made = self.keep_originals(terms, made, may_omit).await;
         let record = |served: Served, key: &ChainHash| {
             made.get(key)
@@ -81,6 +85,22 @@ impl Compression {
         if tried.is_some() {
             done.otherwise = tried;
         }
+    }
+
+    /// Leaves words out of prose, where that may be done and a model is there, all at the same time.
+    async fn shorten_prose(&self, terms: Terms<'_>, made: &mut [Made]) {
+        let (Some(prose), Some(policy)) = (&self.prose, terms.prose) else {
+            return;
+        };
+        let shorten = made.iter_mut().filter_map(|made| {
+            let found = made.prose.take()?;
+            Some(async move {
+                if let Some(short) = prose.shorten(&found.text, &found.question, policy).await {
+                    made.shorten(&found.text, &short);
+                }
+            })
+        });
+        futures_util::future::join_all(shorten).await;
     }
 
     pub(super) fn serves(&self, trial: Option<&Trial>, technique: Technique) -> bool {
@@ -118,11 +138,21 @@ impl Compression {
 impl Otherwise {
     /// The first of the techniques that makes a difference to this call.
     fn of(made: &[Made], served: Served) -> Option<Self> {
-        if made.iter().any(|made| made.cut().is_some()) {
+        let cuts = || made.iter().filter_map(Made::cut);
+        if cuts().any(|cut| !cut.is_of_words()) {
             return Some(Self {
                 technique: Technique::Omission,
                 served: Served {
                     omission: !served.omission,
+                    ..served
+                },
+            });
+        }
+        if cuts().any(Cut::is_of_words) {
+            return Some(Self {
+                technique: Technique::Words,
+                served: Served {
+                    words: !served.words,
                     ..served
                 },
             });

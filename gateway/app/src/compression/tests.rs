@@ -57,6 +57,7 @@ async fn send(compression: &Compression, tenant: &str, body: &Bytes) -> Bytes {
         tenant,
         task: "t",
         trial: None,
+        prose: None,
         window: None,
         compacted: false,
     };
@@ -177,6 +178,7 @@ async fn counting_sees_what_was_sent_and_decides_nothing() {
             tenant: TENANT,
             task: "t",
             trial: None,
+            prose: None,
             window: None,
             compacted: false,
         };

@@ -77,8 +77,8 @@ fn trial(call: &ModelCall) -> Option<Trial> {
         audit,
         guard,
         ..
-    } = call.call.caller.tenant.compress;
-    if !guard {
+    } = &call.call.caller.tenant.compress;
+    if !*guard {
         return None;
     }
     let class = call
@@ -90,7 +90,7 @@ fn trial(call: &ModelCall) -> Option<Trial> {
     let [.., a, b, c, d] = call.call.receipt.id().uuid().into_bytes();
     let stands_for = Share::WHOLE.get().checked_div(audit.get());
     Some(Trial {
-        policy: Trial::policy(max_error).ok()?,
+        policy: Trial::policy(*max_error).ok()?,
         weight: stands_for
             .and_then(NonZeroU32::new)
             .unwrap_or(NonZeroU32::MIN),

@@ -14,11 +14,11 @@ use skinflint_protocol::{Dialect, Endpoint};
 use tower::{Layer, Service};
 
 use crate::{
-    surface::COMPRESS,
     body::Body,
     call::{Ask, Attributed, Call, Caller, ModelCall, Routed, UpstreamTarget},
     error::{CallError, RouteError},
     receipt::{Decision, RouteTaken},
+    surface::COMPRESS,
 };
 
 /// Puts [`Route`] around a service.

@@ -89,10 +89,9 @@ impl Files {
         if place >= generators + embedders {
             return match &self.settings.classifier {
                 LocalClassifier::On { name, path } => Wanted::Classifier(name, path.clone()),
-                LocalClassifier::IfTrained | LocalClassifier::Off => Wanted::Classifier(
-                    TRAINED_CLASSIFIER,
-                    self.models.join(TRAINED_CLASSIFIER),
-                ),
+                LocalClassifier::IfTrained | LocalClassifier::Off => {
+                    Wanted::Classifier(TRAINED_CLASSIFIER, self.models.join(TRAINED_CLASSIFIER))
+                }
             };
         }
         match &self.settings.embedder {

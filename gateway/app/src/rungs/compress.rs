@@ -83,7 +83,8 @@ struct Told<'r> {
 /// Compresses what a body asks for.
 pub(super) async fn answer(prose: &Prose, call: &Call) -> Result<Response<Body>, CallError> {
     let mut reader = serde_json::Deserializer::from_slice(&call.body);
-    let asked: Asked = serde_path_to_error::deserialize(&mut reader).map_err(CompressError::Body)?;
+    let asked: Asked =
+        serde_path_to_error::deserialize(&mut reader).map_err(CompressError::Body)?;
     reader.end().map_err(CompressError::End)?;
     let method = match asked.method {
         Some(Named::Llmlingua) => Method::Llmlingua,
@@ -106,7 +107,10 @@ pub(super) async fn answer(prose: &Prose, call: &Call) -> Result<Response<Body>,
     let ready = ready.map_err(|error| CompressError::Prose(error.into()))?;
     let compressed = ready.compress(request, asked.structured).await;
     let result = compressed.map_err(|error| CompressError::Prose(ProseFault::Compress(error)))?;
-    let price = asked.model.as_deref().and_then(|model| input_usd_per_million(call, model));
+    let price = asked
+        .model
+        .as_deref()
+        .and_then(|model| input_usd_per_million(call, model));
     let mut response = Response::new(full(told(&result, method, price)));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
@@ -118,7 +122,11 @@ pub(super) async fn answer(prose: &Prose, call: &Call) -> Result<Response<Body>,
 fn told(result: &ProseResult, method: Method, price: Option<f64>) -> String {
     let told = Told {
         compressed_prompt: &result.text,
-        compressed_prompt_list: result.contexts.iter().map(|context| context.text.as_str()).collect(),
+        compressed_prompt_list: result
+            .contexts
+            .iter()
+            .map(|context| context.text.as_str())
+            .collect(),
         origin_tokens: result.origin_tokens,
         compressed_tokens: result.compressed_tokens,
         ratio: result.ratio(),
@@ -137,7 +145,9 @@ fn input_usd_per_million(call: &Call, model: &str) -> Option<f64> {
         fresh_input: 1_000_000,
         ..skinflint_protocol::Usage::default()
     };
-    let charge = price.charge(&usage, skinflint_money::ServiceTier::Standard).ok()?;
+    let charge = price
+        .charge(&usage, skinflint_money::ServiceTier::Standard)
+        .ok()?;
     charge.total().to_string().parse().ok()
 }
 
@@ -165,9 +175,14 @@ fn options(asked: &Asked) -> Result<LinguaOptions, OptionError> {
         rate: asked.rate.unwrap_or(default.rate),
         target_token: asked.target_token,
         force_tokens: asked.force_tokens.clone().unwrap_or_default(),
-        force_reserve_digit: asked.force_reserve_digit.unwrap_or(default.force_reserve_digit),
+        force_reserve_digit: asked
+            .force_reserve_digit
+            .unwrap_or(default.force_reserve_digit),
         drop_consecutive: asked.drop_consecutive.unwrap_or(default.drop_consecutive),
-        chunk_end_tokens: asked.chunk_end_tokens.clone().unwrap_or(default.chunk_end_tokens),
+        chunk_end_tokens: asked
+            .chunk_end_tokens
+            .clone()
+            .unwrap_or(default.chunk_end_tokens),
         use_context_level_filter: asked
             .use_context_level_filter
             .unwrap_or(default.use_context_level_filter),
@@ -186,10 +201,16 @@ fn options(asked: &Asked) -> Result<LinguaOptions, OptionError> {
         context_budget,
         rank_method,
         iterative_size: asked.iterative_size.unwrap_or(default.iterative_size),
-        keep_first_sentence: asked.keep_first_sentence.unwrap_or(default.keep_first_sentence),
-        keep_last_sentence: asked.keep_last_sentence.unwrap_or(default.keep_last_sentence),
+        keep_first_sentence: asked
+            .keep_first_sentence
+            .unwrap_or(default.keep_first_sentence),
+        keep_last_sentence: asked
+            .keep_last_sentence
+            .unwrap_or(default.keep_last_sentence),
         keep_split: asked.keep_split.unwrap_or(default.keep_split),
-        token_budget_ratio: asked.token_budget_ratio.unwrap_or(default.token_budget_ratio),
+        token_budget_ratio: asked
+            .token_budget_ratio
+            .unwrap_or(default.token_budget_ratio),
         keep_protected: asked.keep_protected.unwrap_or(default.keep_protected),
     }
     .validated()

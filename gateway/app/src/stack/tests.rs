@@ -17,6 +17,7 @@ use crate::{
     drain::Drain,
     error::LocalError,
     local::{Loaded, Loader, LocalModels},
+    prose::Prose,
     relay::Relay,
     rungs::{Embedder, LocalRung, ModelList, UpstreamRung},
     trials::Trials,
@@ -89,9 +90,10 @@ impl Fixture {
             metrics: metrics.clone(),
             log: CallLog::Events,
             rungs: Rungs::new(
-                LocalRung::new(local, relay.clone()),
+                LocalRung::new(local.clone(), relay.clone()),
                 UpstreamRung::new(Vec::new(), relay),
                 ModelList::new(&config.models, &config.upstreams),
+                Prose::new(local, Drain::default()),
             ),
             map: Arc::new(RouteMap::new(
                 config.models,

@@ -17,9 +17,8 @@ fn metrics() -> Metrics {
 #[tokio::test]
 async fn what_leaves_something_out_is_served_once_it_is_shown_to_be_harmless() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("trials.json");
     let drain = Drain::default();
-    let trials = Trials::open(file.clone(), metrics(), drain.clone());
+    let trials = Trials::open(folder.path(), metrics(), drain.clone());
     let (own, other) = (trial("acme"), trial("globex"));
     let mut judged = 0;
     while !trials.serves(Technique::Omission, &own) {
@@ -35,7 +34,7 @@ async fn what_leaves_something_out_is_served_once_it_is_shown_to_be_harmless() {
     drain
         .finished(std::time::Duration::from_secs(5), std::time::Duration::ZERO)
         .await;
-    let again = Trials::open(file.clone(), metrics(), Drain::default());
+    let again = Trials::open(folder.path(), metrics(), Drain::default());
     assert!(again.serves(Technique::Omission, &own));
     assert_eq!(
         serde_json::to_value(again.rows(Some("acme"))).unwrap()[0]["mode"],
@@ -45,8 +44,8 @@ async fn what_leaves_something_out_is_served_once_it_is_shown_to_be_harmless() {
         again.found(Technique::Omission, &own, true, Judge::Calls);
     }
     assert!(!again.serves(Technique::Omission, &own));
-    std::fs::write(&file, "{").unwrap();
-    let none = Trials::open(file, metrics(), Drain::default());
+    std::fs::write(folder.path().join(FILE), "{").unwrap();
+    let none = Trials::open(folder.path(), metrics(), Drain::default());
     assert!(none.rows(None).is_empty());
 }
 

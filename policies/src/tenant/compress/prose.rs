@@ -79,7 +79,9 @@ impl Prose {
         if raw.force_tokens.len() > MAX_FORCE_TOKENS || !raw.force_tokens.iter().all(fits) {
             return Err(Invalid::new(
                 "force_tokens",
-                format!("expected at most {MAX_FORCE_TOKENS} strings of 1 to {MAX_FORCE_BYTES} bytes"),
+                format!(
+                    "expected at most {MAX_FORCE_TOKENS} strings of 1 to {MAX_FORCE_BYTES} bytes"
+                ),
             ));
         }
         let allowance = raw.allowance.map_or(DEFAULT_ALLOWANCE, |Span(time)| time);

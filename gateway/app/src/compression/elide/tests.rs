@@ -42,6 +42,7 @@ async fn send(compression: &Compression, call: Call) -> (Vec<String>, Option<Str
         tenant: "acme",
         task: "t",
         trial: None,
+        prose: None,
         window: call.window,
         compacted: call.compacted,
     };
