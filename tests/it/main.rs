@@ -55,6 +55,8 @@ mod patience;
 #[cfg(test)]
 mod prices;
 #[cfg(test)]
+mod prose;
+#[cfg(test)]
 mod redis;
 #[cfg(test)]
 mod reload;

@@ -3,6 +3,7 @@
 use skinflint_compressor::lingua::OptionError;
 use skinflint_prose::ProseError;
 
+use super::LocalError;
 use crate::prose::ProseFault;
 
 /// Why prose is not compressed for whoever asks.
@@ -17,6 +18,9 @@ pub(crate) enum CompressError {
     /// A parameter makes no sense.
     #[error(transparent)]
     Option(OptionError),
+    /// The classifier that the method needs is not to be had.
+    #[error("there is no classifier of tokens")]
+    NoClassifier(#[source] LocalError),
     /// It cannot be done.
     #[error(transparent)]
     Prose(ProseFault),
@@ -31,7 +35,7 @@ impl CompressError {
                 error,
                 ProseError::Option(_) | ProseError::Tag { .. } | ProseError::NoQuestion(_)
             ),
-            Self::Prose(ProseFault::Model(_)) => false,
+            Self::NoClassifier(_) | Self::Prose(ProseFault::Model(_)) => false,
         }
     }
 

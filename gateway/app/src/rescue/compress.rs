@@ -15,6 +15,13 @@ pub(super) fn tell(error: &CompressError) -> Told {
         );
     }
     match error {
+        CompressError::NoClassifier(_) => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Overloaded,
+            "No classifier of tokens is there: `make train-head` trains one, `local.classifier` names another, and the \
+             methods `llmlingua` and `longllmlingua` need none.",
+        )
+        .code("local_model_unavailable"),
         CompressError::Prose(ProseFault::Model(fault)) => local::tell(fault),
         _ => Told::new(StatusCode::BAD_GATEWAY, ErrorKind::Api, sentence(error)),
     }

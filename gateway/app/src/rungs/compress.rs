@@ -8,7 +8,7 @@ use skinflint_prose::{Method, ProseRequest, ProseResult};
 use crate::{
     body::{Body, full},
     call::Call,
-    error::{CallError, CompressError},
+    error::{CallError, CompressError, LocalError},
     prose::{Prose, ProseFault},
 };
 
@@ -104,7 +104,12 @@ pub(super) async fn answer(prose: &Prose, call: &Call) -> Result<Response<Body>,
         method,
     };
     let ready = prose.ready(method).await;
-    let ready = ready.map_err(|error| CompressError::Prose(error.into()))?;
+    let ready = ready.map_err(|error| match (method, error) {
+        (Method::Llmlingua2, error @ LocalError::Unavailable { .. }) => {
+            CompressError::NoClassifier(error)
+        }
+        (_, error) => CompressError::Prose(error.into()),
+    })?;
     let compressed = ready.compress(request, asked.structured).await;
     let result = compressed.map_err(|error| CompressError::Prose(ProseFault::Compress(error)))?;
     let price = asked
