@@ -243,3 +243,31 @@ fn what_a_full_budget_does_is_checked() {
     insta::assert_snapshot!(with("name = 'a/b'"), @"/a.toml:8: `budget[0].name`: expected 1 to 64 ASCII letters, digits, `-`, `_` or `.`");
     insta::assert_snapshot!(with("currency = 'EUR'"), @"/a.toml:8: `budget[0].currency`: unknown field `currency`, expected one of `name`, `scope`, `window`, `limit_usd`, `on_exceed`, `queue_for`, `alert_at`");
 }
+
+/// Why a tenant's rules of compression are refused; the lines begin at the file's fourth.
+fn compress(lines: &str) -> String {
+    load(&format!("[tenant]\nid = 'a'\n[compress]\n{lines}\n")).unwrap_err()
+}
+
+#[test]
+fn lossy_compression_asks_for_evidence() {
+    let load = |lines: &str| {
+        let file = load(&format!("[tenant]\nid = 'a'\n[compress]\n{lines}\n")).unwrap();
+        file.tenant.compress.clone()
+    };
+    let safe = load("");
+    assert_eq!((safe.mode, safe.audit), (CompressMode::Safe, Share::NONE));
+    let balanced = load("mode = 'balanced'");
+    assert!(balanced.guard && balanced.audit > Share::NONE);
+    let prose = load("mode = 'aggressive'\n[compress.prose]\nmethod = 'longllmlingua'\nrate = 0.4\nallowance = '2s'").prose;
+    assert_eq!(
+        (prose.method, prose.rate.get(), prose.allowance),
+        (ProseMethod::Longllmlingua, 400_000, Duration::from_secs(2))
+    );
+    insta::assert_snapshot!(compress("mode = 'all'"), @"/a.toml:4: `compress.mode`: unknown variant `all`, expected one of `off`, `safe`, `balanced`, `aggressive`");
+    insta::assert_snapshot!(compress("max_error = 0.5"), @"/a.toml:4: `compress.max_error`: expected a share from 0.0001 to 0.25");
+    insta::assert_snapshot!(compress("mode = 'balanced'\naudit = 0"), @"/a.toml:5: `compress.audit`: without audits the guard never lets anything be left out; `guard = false` does so without evidence");
+    insta::assert_snapshot!(compress("audit = 2"), @"/a.toml:4: `compress.audit`: expected a share of at most 1");
+    insta::assert_snapshot!(compress("[compress.prose]\nrate = 0"), @"/a.toml:5: `compress.prose.rate`: expected more than 0 and at most 1");
+    insta::assert_snapshot!(compress("[compress.prose]\nallowance = '5m'"), @"/a.toml:5: `compress.prose.allowance`: expected at most 30s");
+}
