@@ -203,6 +203,7 @@ impl Compression {
                 body: body.clone(),
                 new: new.clone(),
                 explained,
+                spared: done.spared(),
                 may_omit: offered.is_some() && terms.mode >= CompressMode::Balanced,
                 may_omit_words: offered.is_some() && terms.prose.is_some(),
                 counter: self.counter.clone(),

@@ -9,6 +9,8 @@ use super::{EvalError, Options, at_least, at_most, parse};
 use crate::figure::Figure;
 
 const TAU: &[&str] = &["tau_bench/airline_trajectories.anthropic.jsonl"];
+/// The same as OpenAI's clients send them: a provider's rules hold for what it is sent.
+const TAU_OPENAI: &[&str] = &["tau_bench/airline_trajectories.json"];
 const SWE: &[&str] = &[
     "swe_agent_traj/function_calling_simple.traj.json",
     "swe_agent_traj/mini_github_issue.traj.json",
@@ -46,6 +48,7 @@ const BILLS: [(&str, Of); 3] = [
 
 pub(super) fn evaluate(options: &Options) -> Result<Vec<Figure>, EvalError> {
     let tau = replay(options, "safe", TAU)?;
+    let tau_openai = replay(options, "safe", TAU_OPENAI)?;
     let swe = replay(options, "safe", SWE)?;
     let mut figures = vec![
         at_least(
@@ -61,10 +64,14 @@ pub(super) fn evaluate(options: &Options) -> Result<Vec<Figure>, EvalError> {
             0.11,
         ),
     ];
-    for (set, rows) in [("tau", &tau), ("swe", &swe)] {
-        let sum = |of: fn(&Row) -> f64| rows.iter().map(of).sum::<f64>();
+    for (set, rows, openai) in [("tau", &tau, &tau_openai), ("swe", &swe, &swe)] {
+        let sum = |of: fn(&Row) -> f64| {
+            let all = rows.iter().chain(openai.iter().filter(|_| set == "tau"));
+            all.map(of).sum::<f64>()
+        };
         let name = |figure: &str| format!("compress_{set}_{figure}");
         for (bill, of) in BILLS {
+            let rows = if bill == "openai" { openai } else { rows };
             let mut shares: Vec<f64> = rows.iter().map(|row| share(of(row))).collect();
             shares.sort_by(f64::total_cmp);
             let at = |part: usize| shares.get(shares.len() * part / 10).copied();

@@ -10,7 +10,7 @@ use skinflint_compressor::{
     kind,
 };
 use skinflint_decisions::Rewrite;
-use skinflint_protocol::{Block, BlockKind, RequestView, Role, ToolResults};
+use skinflint_protocol::{Block, BlockKind, Endpoint, RequestView, Role, ToolResults};
 use skinflint_tokens::{Counter, Encoding};
 
 use super::conversation::Candidate;
@@ -24,6 +24,8 @@ pub(super) struct Work {
     pub(super) new: Vec<Candidate>,
     /// What earlier blocks have told the model.
     pub(super) explained: Notation,
+    /// Tokens that earlier rewrites have saved.
+    pub(super) spared: u64,
     /// Whether parts may be left out: what is left out can be fetched.
     pub(super) may_omit: bool,
     /// Whether words of prose may be, too.
@@ -79,6 +81,8 @@ const SHORTEST: usize = 64;
 const LONGEST_ORIGINAL: usize = 4 << 20;
 /// Of what was said last, so much tells what is looked for, in bytes.
 const QUESTION: usize = 4096;
+/// Half a step of OpenAI's cache.
+const OPENAI_LEAST_SAVED: u64 = 64;
 /// Changes whenever the same text would be made into something else; recorded with each decision.
 pub(super) const VERSION: u32 = 2;
 
@@ -90,6 +94,7 @@ impl Work {
             body,
             new,
             mut explained,
+            mut spared,
             may_omit,
             may_omit_words,
             counter,
@@ -105,6 +110,7 @@ impl Work {
             let count = counter.text(&encoding, text);
             usize::try_from(count.tokens).unwrap_or(usize::MAX)
         };
+        let least = least_saved(view.endpoint);
         let mut made = Vec::new();
         for candidate in new {
             if candidate.literal.len() < SHORTEST {
@@ -122,6 +128,11 @@ impl Work {
                 continue;
             };
             let safe = compress_safely(&text, origin, explained, &count);
+            let safe = safe.filter(|made| {
+                let saved = (made.tokens_before - made.tokens_after) as u64;
+                spared = spared.saturating_add(saved);
+                spared >= least
+            });
             let cut = if may_omit && text.len() <= LONGEST_ORIGINAL {
                 let arguments = call.map_or("", |call| &call.arguments);
                 let question = format!("{asked}\n{arguments}");
@@ -231,6 +242,16 @@ fn omitted(omission: &Omission) -> String {
 /// What a text that is sent tells the model of how texts are read.
 pub(super) fn explained_by(text: &str) -> Notation {
     Notation::split(text).map_or_else(Notation::default, |(notation, _)| notation)
+}
+
+/// How many tokens a rewrite has to save, together with those before it. OpenAI caches prefixes in steps of 128 tokens: a
+/// conversation that is shorter by a few can have a whole step less in the cache, in every later turn, and cost more than
+/// that saves.
+fn least_saved(endpoint: Endpoint) -> u64 {
+    match endpoint {
+        Endpoint::ChatCompletions | Endpoint::Responses => OPENAI_LEAST_SAVED,
+        Endpoint::Messages | Endpoint::CountTokens | Endpoint::Embeddings => 1,
+    }
 }
 
 /// A JSON text without white space, where that is fewer tokens.

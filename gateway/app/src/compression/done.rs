@@ -85,6 +85,11 @@ impl Done {
         }
     }
 
+    /// Tokens that are not sent.
+    pub(super) const fn spared(&self) -> u64 {
+        self.spared.new.saturating_add(self.spared.earlier)
+    }
+
     /// The request as it is sent, and the view of it.
     pub(crate) fn request(
         &self,
