@@ -10,7 +10,7 @@ use skinflint_compressor::{
     kind,
 };
 use skinflint_decisions::Rewrite;
-use skinflint_protocol::{Block, BlockKind, Endpoint, RequestView, Role, ToolResults};
+use skinflint_protocol::{Block, BlockKind, Endpoint, RequestView, Role, ToolCall, ToolResults};
 use skinflint_tokens::{Counter, Encoding};
 
 use super::conversation::Candidate;
@@ -88,91 +88,96 @@ pub(super) const VERSION: u32 = 2;
 
 impl Work {
     /// Rewrites what gets smaller by it. Takes its time: some 5 MB/s, most of which is counting tokens.
-    pub(super) fn run(self) -> Vec<Made> {
-        let Self {
-            view,
-            body,
-            new,
-            mut explained,
-            mut spared,
-            may_omit,
-            may_omit_words,
-            counter,
-            encoding,
-        } = self;
-        let results = ToolResults::of_view(&view, &body);
-        let asked = if may_omit {
-            last_words(&view, &body)
+    pub(super) fn run(mut self) -> Vec<Made> {
+        let results = ToolResults::of_view(&self.view, &self.body);
+        let asked = if self.may_omit {
+            last_words(&self.view, &self.body)
         } else {
             String::new()
         };
+        let new = std::mem::take(&mut self.new);
+        let candidates = new.iter().filter(|new| new.literal.len() >= SHORTEST);
+        candidates
+            .filter_map(|candidate| {
+                let block = self.view.blocks.get(candidate.block)?;
+                let call = results.call(block);
+                // A lone surrogate is no text.
+                let text = text(&self.body, &candidate.literal)?;
+                self.make(candidate, text, call, &asked)
+            })
+            .collect()
+    }
+
+    /// What can be made of a text; nothing where that saves nothing.
+    fn make(
+        &mut self,
+        candidate: &Candidate,
+        text: String,
+        call: Option<&ToolCall>,
+        asked: &str,
+    ) -> Option<Made> {
+        let (counter, encoding) = (self.counter.clone(), self.encoding.clone());
         let count = |text: &str| {
             let count = counter.text(&encoding, text);
             usize::try_from(count.tokens).unwrap_or(usize::MAX)
         };
-        let least = least_saved(view.endpoint);
-        let mut made = Vec::new();
-        for candidate in new {
-            if candidate.literal.len() < SHORTEST {
-                continue;
-            }
-            let call = view
-                .blocks
-                .get(candidate.block)
-                .and_then(|block| results.call(block));
-            let origin = call.map_or(Origin::Other, |call| {
-                Origin::of_call(&call.name, &call.arguments)
-            });
-            // A lone surrogate is no text.
-            let Some(text) = text(&body, &candidate.literal) else {
-                continue;
-            };
-            let safe = compress_safely(&text, origin, explained, &count);
-            let safe = safe.filter(|made| {
-                let saved = (made.tokens_before - made.tokens_after) as u64;
-                spared = spared.saturating_add(saved);
-                spared >= least
-            });
-            let cut = if may_omit && text.len() <= LONGEST_ORIGINAL {
-                let arguments = call.map_or("", |call| &call.arguments);
-                let question = format!("{asked}\n{arguments}");
-                compress_balanced(&text, origin, explained, &question, &count)
-                    .filter(|cut| cut.omission.is_some())
-            } else {
-                None
-            };
-            let is_prose = may_omit_words && origin == Origin::Other && cut.is_none();
-            let prose = (is_prose && kind::detect(&text) == Kind::Prose).then(|| Prose {
-                text: text.as_str().into(),
-                question: asked.clone(),
-            });
-            if safe.is_none() && cut.is_none() && prose.is_none() {
-                continue;
-            }
-            for sent in [&safe, &cut].into_iter().flatten() {
-                explained = explained.and(explained_by(&sent.text));
-            }
-            let has_tables = safe.as_ref().is_some_and(|safe| {
-                let tables = [Stage::Tables, Stage::UnionTables];
-                safe.stages.iter().any(|stage| tables.contains(stage))
-            });
-            made.push(Made {
-                key: candidate.key,
-                safe: safe.map(rewrite),
-                has_tables,
-                plain: has_tables.then(|| minified(&text, &count)).flatten(),
-                cut: cut.and_then(|cut| {
-                    Some(Cut {
-                        handle: cut.omission?.handle,
-                        whole: text.into(),
-                        rewrite: rewrite(cut),
-                        is_of_words: false,
-                    })
-                }),
-                prose,
-            });
+        let origin = call.map_or(Origin::Other, |call| {
+            Origin::of_call(&call.name, &call.arguments)
+        });
+        let safe = compress_safely(&text, origin, self.explained, &count);
+        let safe = safe.filter(|made| self.is_worth_it(made));
+        let cut = (self.may_omit && text.len() <= LONGEST_ORIGINAL).then(|| {
+            let arguments = call.map_or("", |call| &call.arguments);
+            let question = format!("{asked}\n{arguments}");
+            compress_balanced(&text, origin, self.explained, &question, &count)
+        });
+        let cut = cut.flatten().filter(|cut| cut.omission.is_some());
+        let is_prose = self.may_omit_words && origin == Origin::Other && cut.is_none();
+        let prose = (is_prose && kind::detect(&text) == Kind::Prose).then(|| Prose {
+            text: text.as_str().into(),
+            question: asked.to_owned(),
+        });
+        if safe.is_none() && cut.is_none() && prose.is_none() {
+            return None;
         }
-        made
+        self.explain(safe.as_ref(), cut.as_ref());
+        let has_tables = safe.as_ref().is_some_and(|safe| {
+            let tables = [Stage::Tables, Stage::UnionTables];
+            safe.stages.iter().any(|stage| tables.contains(stage))
+        });
+        Some(Made {
+            key: candidate.key,
+            safe: safe.map(rewrite),
+            has_tables,
+            plain: has_tables.then(|| minified(&text, &count)).flatten(),
+            cut: cut.and_then(|cut| {
+                Some(Cut {
+                    handle: cut.omission?.handle,
+                    whole: text.into(),
+                    rewrite: rewrite(cut),
+                    is_of_words: false,
+                })
+            }),
+            prose,
+        })
+    }
+
+    /// Whether what is saved up to here is worth a shorter prefix.
+    fn is_worth_it(&mut self, made: &Compressed) -> bool {
+        let saved = made.tokens_before.saturating_sub(made.tokens_after);
+        self.spared = self.spared.saturating_add(saved as u64);
+        self.spared >= least_saved(self.view.endpoint)
+    }
+
+    /// What the model knows from here on, whichever of the two it is sent.
+    fn explain(&mut self, safe: Option<&Compressed>, cut: Option<&Compressed>) {
+        let explains = |made: &Compressed| explained_by(&made.text);
+        let told = match (safe.map(explains), cut.map(explains)) {
+            (Some(safe), None) => safe,
+            (Some(safe), Some(cut)) if safe == cut => safe,
+            _ => return,
+        };
+        self.explained = self.explained.and(told);
     }
 }
 
