@@ -16,6 +16,8 @@ pub enum StageName {
     Dates,
     /// Lines of a template as the values in its slots.
     Templates,
+    /// Passages that stand in earlier blocks.
+    Repeats,
 }
 
 impl StageName {
@@ -26,6 +28,7 @@ impl StageName {
             Self::Runs => "runs",
             Self::Dates => "dates",
             Self::Templates => "templates",
+            Self::Repeats => "repeats",
         }
     }
 }

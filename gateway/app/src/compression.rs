@@ -5,6 +5,7 @@ mod decide;
 mod done;
 mod elide;
 mod fetch;
+mod repeats;
 mod settle;
 
 use std::{sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use self::{
 pub(crate) use self::{
     done::{Audit, Done},
     fetch::Offer,
+    repeats::restore as restore_references,
 };
 use crate::{
     call::ModelCall,
@@ -169,7 +171,7 @@ impl Compression {
         }
         done.elided(&elided);
         let mut explained = Notation::default();
-        let mut new = Vec::new();
+        let (mut new, mut verbatim) = (Vec::new(), Vec::new());
         for (index, (candidate, record)) in results.into_iter().zip(known).enumerate() {
             let stub = elided.now.get(&index);
             let other = elided.other.as_ref().map(|other| other.get(&index));
@@ -179,7 +181,7 @@ impl Compression {
                     && terms.mode != CompressMode::Off
                     && view.endpoint != Endpoint::CountTokens =>
                 {
-                    new.push(candidate);
+                    new.push((index, candidate));
                 }
                 record => {
                     let rewrite = match record {
@@ -187,6 +189,9 @@ impl Compression {
                         _ => None,
                     };
                     let sent = stub.or(rewrite.as_ref());
+                    if sent.is_none() {
+                        verbatim.push((index, candidate.literal.clone()));
+                    }
                     if let Some(sent) = sent {
                         explained = explained.and(explained_by(&sent.text));
                         done.replace(&candidate, sent);
@@ -202,6 +207,7 @@ impl Compression {
                 view: view.clone(),
                 body: body.clone(),
                 new: new.clone(),
+                verbatim,
                 explained,
                 spared: done.spared(),
                 may_omit: offered.is_some() && terms.mode >= CompressMode::Balanced,
@@ -209,6 +215,7 @@ impl Compression {
                 counter: self.counter.clone(),
                 encoding: encoding(&view.model.value),
             };
+            let new: Vec<_> = new.into_iter().map(|(_, candidate)| candidate).collect();
             self.decide(terms, work, &new, &mut done).await;
         }
         done

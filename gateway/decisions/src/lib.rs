@@ -7,6 +7,6 @@ mod shared;
 mod store;
 
 pub use file::{DecisionFile, DecisionFileError};
-pub use record::{Record, Rewrite};
+pub use record::{Literal, Record, Rewrite};
 pub use shared::{SharedRecords, SharedRecordsError};
 pub use store::DecisionStore;

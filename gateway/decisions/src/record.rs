@@ -1,9 +1,10 @@
 //! What is remembered of conversations: [`Record`].
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use skinflint_protocol::Aside;
+use skinflint_protocol::{Aside, json::literal};
 
 /// Something that was decided about a conversation, or that a decision rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,29 @@ pub struct Rewrite {
     pub tokens_after: u64,
     /// What wrote it: changes with the rules, and is no part of the key.
     pub version: u32,
+    /// The text as a JSON string, once it was asked for.
+    #[serde(skip)]
+    pub literal: Literal,
+}
+
+/// A text as a JSON string literal, written once for all turns that send it. Says nothing of its own: all are equal.
+#[derive(Debug, Clone, Default)]
+pub struct Literal(OnceLock<Bytes>);
+
+impl PartialEq for Literal {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Literal {}
+
+impl Rewrite {
+    /// The text as a JSON string, quotes included.
+    pub fn literal(&self) -> Bytes {
+        let write = || Bytes::from(literal(&self.text));
+        self.literal.0.get_or_init(write).clone()
+    }
 }
 
 /// Key, places in lists and counters of an entry, beside its text.
@@ -50,7 +74,8 @@ impl Record {
         ENTRY_BYTES
             + match self {
                 Self::Keep | Self::Offer(_) => 0,
-                Self::Replace(rewrite) => rewrite.text.len(),
+                // Its literal is about as long.
+                Self::Replace(rewrite) => 2 * rewrite.text.len(),
                 Self::Original(text) => text.len(),
                 Self::Aside(aside) => aside.bytes(),
             }

@@ -24,7 +24,7 @@ use super::{
     table::{Column, Table},
 };
 use crate::{
-    compression::{Compression, Terms},
+    compression::{Compression, Terms, restore_references},
     drain::Drain,
     metrics::Metrics,
     trials::Trials,
@@ -199,6 +199,7 @@ impl Row {
     fn check(&mut self, before: &Blocks, after: &Blocks) {
         (self.compressed, self.not_restored, self.normalised) = (0, 0, 0);
         self.omitted = 0;
+        let sent = after;
         for (before, after) in before.texts().zip(after.texts()) {
             if before == after {
                 continue;
@@ -208,7 +209,8 @@ impl Row {
                 self.omitted += 1;
                 continue;
             }
-            let restored = restore(after).ok();
+            let restored = restore_references(after, sent.texts_of(BlockKind::ToolResult));
+            let restored = restored.and_then(|text| restore(&text).ok());
             let is_whole = restored.as_deref() == Some(before);
             let is_json = jton::minify(before).ok() == restored && restored.is_some();
             let normal = skinflint_compressor::log::normalise::normalise(before);

@@ -9,11 +9,16 @@ use skinflint_compressor::{
     jton::{self, Notation},
     kind,
 };
-use skinflint_decisions::Rewrite;
-use skinflint_protocol::{Block, BlockKind, Endpoint, RequestView, Role, ToolCall, ToolResults};
+use skinflint_decisions::{Literal, Rewrite};
+use skinflint_protocol::{
+    Block, BlockKind, Endpoint, RequestView, Role, Span, ToolCall, ToolResults,
+};
 use skinflint_tokens::{Counter, Encoding};
 
-use super::conversation::Candidate;
+use super::{
+    conversation::Candidate,
+    repeats::{Verbatim, refer},
+};
 use crate::prose::Shortened;
 
 /// New results of tools, and what is known where they come.
@@ -21,7 +26,10 @@ use crate::prose::Shortened;
 pub(super) struct Work {
     pub(super) view: Arc<RequestView>,
     pub(super) body: Bytes,
-    pub(super) new: Vec<Candidate>,
+    /// With their numbers among all results.
+    pub(super) new: Vec<(usize, Candidate)>,
+    /// Where earlier results stand that are sent as they came.
+    pub(super) verbatim: Vec<(usize, Span)>,
     /// What earlier blocks have told the model.
     pub(super) explained: Notation,
     /// Tokens that earlier rewrites have saved.
@@ -75,6 +83,8 @@ pub(super) struct Served {
     pub(super) tables: bool,
 }
 
+/// Texts too short to have a passage that is worth a reference, in bytes.
+const LONG: usize = 400;
 /// Texts too short to gain anything by.
 const SHORTEST: usize = 64;
 /// Whole texts that are longer are not kept, and so nothing is left out of them.
@@ -96,14 +106,26 @@ impl Work {
             String::new()
         };
         let new = std::mem::take(&mut self.new);
-        let candidates = new.iter().filter(|new| new.literal.len() >= SHORTEST);
+        let long = new.iter().any(|(_, new)| new.literal.len() >= LONG);
+        let mut earlier: Vec<_> = self
+            .verbatim
+            .iter()
+            // Read only where there may be something to find in them.
+            .filter(|_| long)
+            .filter_map(|(index, literal)| Some(Verbatim::new(*index, text(&self.body, literal)?)))
+            .collect();
+        let candidates = new.iter().filter(|(_, new)| new.literal.len() >= SHORTEST);
         candidates
-            .filter_map(|candidate| {
+            .filter_map(|(index, candidate)| {
                 let block = self.view.blocks.get(candidate.block)?;
                 let call = results.call(block);
                 // A lone surrogate is no text.
                 let text = text(&self.body, &candidate.literal)?;
-                self.make(candidate, text, call, &asked)
+                let made = self.make(candidate, &text, call, &asked, &earlier);
+                if made.is_none() && long {
+                    earlier.push(Verbatim::new(*index, text));
+                }
+                made
             })
             .collect()
     }
@@ -112,9 +134,10 @@ impl Work {
     fn make(
         &mut self,
         candidate: &Candidate,
-        text: String,
+        text: &str,
         call: Option<&ToolCall>,
         asked: &str,
+        earlier: &[Verbatim],
     ) -> Option<Made> {
         let (counter, encoding) = (self.counter.clone(), self.encoding.clone());
         let count = |text: &str| {
@@ -124,17 +147,21 @@ impl Work {
         let origin = call.map_or(Origin::Other, |call| {
             Origin::of_call(&call.name, &call.arguments)
         });
-        let safe = compress_safely(&text, origin, self.explained, &count);
+        let safe = compress_safely(text, origin, self.explained, &count);
+        let safe = safe.or_else(|| {
+            let may_refer = origin == Origin::Other;
+            may_refer.then(|| refer(text, earlier, &count)).flatten()
+        });
         let safe = safe.filter(|made| self.is_worth_it(made));
         let cut = (self.may_omit && text.len() <= LONGEST_ORIGINAL).then(|| {
             let arguments = call.map_or("", |call| &call.arguments);
             let question = format!("{asked}\n{arguments}");
-            compress_balanced(&text, origin, self.explained, &question, &count)
+            compress_balanced(text, origin, self.explained, &question, &count)
         });
         let cut = cut.flatten().filter(|cut| cut.omission.is_some());
         let is_prose = self.may_omit_words && origin == Origin::Other && cut.is_none();
-        let prose = (is_prose && kind::detect(&text) == Kind::Prose).then(|| Prose {
-            text: text.as_str().into(),
+        let prose = (is_prose && kind::detect(text) == Kind::Prose).then(|| Prose {
+            text: text.into(),
             question: asked.to_owned(),
         });
         if safe.is_none() && cut.is_none() && prose.is_none() {
@@ -149,7 +176,7 @@ impl Work {
             key: candidate.key,
             safe: safe.map(rewrite),
             has_tables,
-            plain: has_tables.then(|| minified(&text, &count)).flatten(),
+            plain: has_tables.then(|| minified(text, &count)).flatten(),
             cut: cut.and_then(|cut| {
                 Some(Cut {
                     handle: cut.omission?.handle,
@@ -210,6 +237,7 @@ impl Made {
                 tokens_before: before as u64,
                 tokens_after: after as u64,
                 version: VERSION,
+                literal: Literal::default(),
             },
         });
     }
@@ -275,7 +303,7 @@ fn minified(text: &str, count: &dyn Fn(&str) -> usize) -> Option<Rewrite> {
     })
 }
 
-fn text(body: &[u8], literal: &skinflint_protocol::Span) -> Option<String> {
+fn text(body: &[u8], literal: &Span) -> Option<String> {
     serde_json::from_slice(body.get(literal.clone())?).ok()
 }
 
@@ -302,5 +330,6 @@ fn rewrite(made: Compressed) -> Rewrite {
         tokens_after: made.tokens_after as u64,
         text: made.text,
         version: VERSION,
+        literal: Literal::default(),
     }
 }

@@ -50,7 +50,7 @@ impl Done {
     /// Puts a rewrite in the place of its block.
     pub(super) fn replace(&mut self, candidate: &Candidate, rewrite: &Rewrite) {
         self.edits
-            .replace_with_text(candidate.literal.clone(), &rewrite.text);
+            .replace(candidate.literal.clone(), rewrite.literal());
         self.blocks += 1;
         self.tokens_before += rewrite.tokens_before;
         self.tokens_after += rewrite.tokens_after;
@@ -80,8 +80,7 @@ impl Done {
         rewrite: Option<&R>,
     ) {
         if let (Some((_, edits)), Some(rewrite)) = (&mut self.otherwise, rewrite) {
-            let text = &rewrite.as_ref().text;
-            edits.replace_with_text(candidate.literal.clone(), text);
+            edits.replace(candidate.literal.clone(), rewrite.as_ref().literal());
         }
     }
 

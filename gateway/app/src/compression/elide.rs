@@ -8,7 +8,7 @@ use skinflint_compressor::{
     ChainHash, Handle,
     elision::{CacheRates, Elision, Occasion, OldResult, Options, plan},
 };
-use skinflint_decisions::{Record, Rewrite};
+use skinflint_decisions::{Literal, Record, Rewrite};
 use skinflint_protocol::{
     Block, CacheTtl, Endpoint, JsonLimits, RequestView, Role, ToolResults, json::Document,
 };
@@ -18,6 +18,7 @@ use super::{
     Compression, Terms,
     conversation::{Candidate, elided_key, original_key},
     encoding,
+    repeats::refers_to,
 };
 use crate::trials::Technique;
 
@@ -216,6 +217,14 @@ fn planned(
         }
         turns_before.push(turns);
     }
+    let sent: Vec<_> = known
+        .iter()
+        .filter_map(|record| match record {
+            Some(Record::Replace(rewrite)) => Some(rewrite.text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let is_referred_to = |index| sent.iter().any(|text| refers_to(text, index));
     let old: Vec<_> = past
         .results
         .iter()
@@ -237,7 +246,7 @@ fn planned(
                     .map_or(0, |turns: &usize| turns.saturating_sub(1)),
                 call: call.map(|call| (call.name.as_str(), call.arguments.as_str())),
                 failed: block.is_some_and(|block| has_failed(block, body)),
-                elided: elided.contains_key(&index),
+                elided: elided.contains_key(&index) || is_referred_to(index),
                 handle: Some(Handle::of(&wholes[index])),
             }
         })
@@ -282,6 +291,7 @@ fn stub(elision: &Elision, wholes: &[String]) -> Arc<Rewrite> {
         tokens_after: tokens(&text) as u64,
         text,
         version: super::decide::VERSION,
+        literal: Literal::default(),
     })
 }
 

@@ -68,7 +68,7 @@ impl Compression {
             let mut edits = done.edits.clone();
             for candidate in new {
                 if let Record::Replace(rewrite) = record(served, &candidate.key) {
-                    edits.replace_with_text(candidate.literal.clone(), &rewrite.text);
+                    edits.replace(candidate.literal.clone(), rewrite.literal());
                 }
             }
             (technique, edits)

@@ -225,3 +225,51 @@ async fn breakpoints_and_spelling_of_content_do_not_tell_blocks_apart() {
     ]));
     assert_ne!(plain, other);
 }
+
+#[tokio::test]
+async fn what_was_said_before_is_referred_to() {
+    let compression = compression();
+    let line = |line: u32| {
+        format!(
+            "component {line} of the assembly, drawer {}\n",
+            line * 7 % 11
+        )
+    };
+    let listing = (0..30).map(line).collect::<Vec<_>>().concat();
+    let call = |id: &str| json!({ "role": "assistant", "content": [{ "type": "tool_use", "id": id, "name": "inventory", "input": {} }] });
+    let result = |id: &str, text: &str| json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": id, "content": text }] });
+    let second = format!("checked again\n{listing}nothing is missing\n");
+    let mut messages = vec![
+        json!({ "role": "user", "content": "Check." }),
+        call("a"),
+        result("a", &listing),
+    ];
+    let body = |messages: &[Value]| {
+        let body = json!({ "model": "claude-sonnet-4-5", "max_tokens": 9, "messages": messages });
+        Bytes::from(body.to_string())
+    };
+    assert_eq!(
+        results(&send(&compression, TENANT, &body(&messages)).await)[0],
+        listing
+    );
+    messages.extend([call("b"), result("b", &second)]);
+    let sent = results(&send(&compression, TENANT, &body(&messages)).await);
+    assert_eq!(sent[0], listing);
+    assert!(
+        sent[1].contains("of tool result 1: \"component 0") && sent[1].len() < 200,
+        "{}",
+        sent[1]
+    );
+    let restored = restore_references(&sent[1], sent.iter().map(String::as_str));
+    assert_eq!(restored.as_deref(), Some(second.as_str()));
+    assert!(super::repeats::refers_to(&sent[1], 0) && !super::repeats::refers_to(&sent[1], 1));
+    // What shows files is not touched, whatever stands before it.
+    messages.extend([
+        json!({ "role": "assistant", "content": [{ "type": "tool_use", "id": "c", "name": "Read", "input": {} }] }),
+        result("c", &second),
+    ]);
+    assert_eq!(
+        results(&send(&compression, TENANT, &body(&messages)).await)[2],
+        second
+    );
+}

@@ -21,6 +21,7 @@ pub(crate) fn replace(text: &str) -> Record {
         tokens_before: 9,
         tokens_after: 4,
         version: 1,
+        literal: crate::Literal::default(),
     }))
 }
 

@@ -109,6 +109,12 @@ impl Blocks {
         of_kind.map(|block| block.tokens).sum()
     }
 
+    /// The texts of the blocks of this kind, in their order.
+    pub(super) fn texts_of(&self, kind: BlockKind) -> impl Iterator<Item = &str> {
+        let blocks = self.0.iter().filter(move |block| block.kind == kind);
+        blocks.filter_map(|block| block.text.as_deref())
+    }
+
     /// The texts of all blocks, in their order; nothing for what is none.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         let blocks = self.0.iter();
