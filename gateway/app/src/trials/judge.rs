@@ -36,7 +36,7 @@ impl Judge {
     /// is said beside them does not count.
     pub(crate) fn compare(one: &Said, other: &Said) -> (bool, Self) {
         if !one.calls.is_empty() || !other.calls.is_empty() {
-            return (calls(one) == calls(other), Self::Calls);
+            return (same_calls(one, other), Self::Calls);
         }
         if words(&one.text).eq(words(&other.text)) {
             return (true, Self::Text);
@@ -51,19 +51,25 @@ impl Judge {
     }
 }
 
-/// Calls in an order that does not depend on theirs, whatever their ids and the spelling of their arguments.
-fn calls(said: &Said) -> Vec<(&str, String)> {
-    let spelled = |call: &AsideCall| match serde_json::from_str::<Value>(&call.arguments) {
-        // Keys of objects are in order.
-        Ok(arguments) => arguments.to_string(),
-        Err(_) => call.arguments.clone(),
-    };
-    let calls = said.calls.iter();
-    let mut calls: Vec<_> = calls
-        .map(|call| (call.name.as_str(), spelled(call)))
-        .collect();
-    calls.sort();
-    calls
+/// Whether two answers call the same tools with the same arguments, in whatever order and spelling.
+fn same_calls(one: &Said, other: &Said) -> bool {
+    let mut left: Vec<&AsideCall> = other.calls.iter().collect();
+    let all_found = one.calls.iter().all(|call| {
+        let found = left.iter().position(|other| is_same(call, other));
+        found.map(|at| left.swap_remove(at)).is_some()
+    });
+    all_found && left.is_empty()
+}
+
+/// Whether two calls do the same, whatever their ids.
+fn is_same(one: &AsideCall, other: &AsideCall) -> bool {
+    let arguments = |call: &AsideCall| serde_json::from_str::<Value>(&call.arguments).ok();
+    one.name == other.name
+        && match (arguments(one), arguments(other)) {
+            // Keys of objects have no order.
+            (Some(one), Some(other)) => one == other,
+            _ => one.arguments == other.arguments,
+        }
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
