@@ -90,7 +90,7 @@ async fn what_is_no_toml_and_what_is_unknown() {
     --- [lisen]
 
     Some(1)
-    error: skinflint.toml:1: `lisen`: unknown field `lisen`, expected one of `policies`, `listen`, `limits`, `timeouts`, `upstream`, `model`, `local`, `ledger`, `counters`, `alerts`, `price`, `prices`
+    error: skinflint.toml:1: `lisen`: unknown field `lisen`, expected one of `policies`, `listen`, `limits`, `timeouts`, `upstream`, `model`, `local`, `ledger`, `counters`, `decisions`, `alerts`, `price`, `prices`
 
     --- [[upstream]]
     name = "a"
