@@ -25,7 +25,7 @@ pub use name::{NamedAnswer, named_answers};
 use crate::edit::EditList;
 use crate::endpoint::Endpoint;
 use crate::json::literal;
-use crate::request::{RequestView, Role};
+use crate::request::RequestView;
 
 /// What such a tool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +93,7 @@ impl Aside {
     }
 }
 
-/// Whether the tool may be offered in a request: there are tools, none of that name, and what follows the request
-/// is a new answer of the model's.
+/// Whether the tool may be offered in a request: there are tools, none of that name, and one answer is asked for.
 pub fn may_offer(view: &RequestView, name: &str) -> bool {
     let answers = matches!(
         view.endpoint,
@@ -104,10 +103,6 @@ pub fn may_offer(view: &RequestView, name: &str) -> bool {
         && !view.tools.is_empty()
         && view.tools.iter().all(|tool| tool.name != name)
         && view.sampling.n.is_none_or(|n| n == 1)
-        && view
-            .blocks
-            .last()
-            .is_some_and(|block| block.role != Role::Assistant)
 }
 
 /// Puts the tool behind the client's own. Nothing is done to a request without tools.

@@ -108,6 +108,19 @@ impl Compression {
             .iter()
             .map(|elision| (elision.index, stub(elision, &wholes)));
         let stubs: Vec<_> = stubs.collect();
+        if !serves && !is_tried {
+            return;
+        }
+        // What cannot be kept is not left out.
+        let originals = stubs.iter().map(|(index, _)| {
+            let whole = wholes[*index].as_str();
+            let key = original_key(terms.tenant, terms.task, Handle::of(whole));
+            (key, Record::Original(whole.into()))
+        });
+        let kept = self.store.settle_all(originals.collect()).await;
+        let stubs = stubs.into_iter().zip(kept);
+        let stubs = stubs.filter(|(_, kept)| *kept != Record::Keep);
+        let stubs: Vec<_> = stubs.map(|(stub, _)| stub).collect();
         if !serves {
             elided.other = before.map(|mut other| {
                 other.extend(stubs);
@@ -117,18 +130,9 @@ impl Compression {
         }
         elided.other = before;
         elided.because = Some(plan.to_string());
-        let originals = stubs.iter().map(|(index, _)| {
-            let whole = wholes[*index].as_str();
-            let key = original_key(terms.tenant, terms.task, Handle::of(whole));
-            (key, Record::Original(whole.into()))
-        });
-        let kept = self.store.settle_all(originals.collect()).await;
-        let records = stubs
+        let (indices, records): (Vec<_>, Vec<_>) = stubs
             .into_iter()
-            .zip(kept)
-            .filter(|(_, kept)| *kept != Record::Keep);
-        let (indices, records): (Vec<_>, Vec<_>) = records
-            .map(|((index, stub), _)| {
+            .map(|(index, stub)| {
                 let key = elided_key(past.results[index].key);
                 (index, (key, Record::Replace(stub)))
             })

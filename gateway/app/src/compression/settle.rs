@@ -35,7 +35,7 @@ impl Compression {
             let _loaded = spawn_blocking(move || loading.load()).await;
         }
         // Too late, or fallen over: the blocks are sent as they came, now and in every later turn.
-        let made = match timeout(self.allowance, spawn_blocking(move || work.run())).await {
+        let mut made = match timeout(self.allowance, spawn_blocking(move || work.run())).await {
             Ok(Ok(made)) => made,
             Ok(Err(error)) => {
                 tracing::error!(%error, "compressing panicked; the call goes on as it came");
@@ -43,7 +43,6 @@ impl Compression {
             }
             Err(_) => Vec::new(),
         };
-        let mut made = made;
         self.shorten_prose(terms, &mut made).await;
         let served = Served {
             words: self.serves(terms.trial, Technique::Words),

@@ -141,10 +141,12 @@ where
             let answer = inner.call(Routed::Upstream(call, target.clone())).await?;
             let heard = listen(endpoint, answer).await;
             let (answer, said) = heard.map_err(AsideFault::Body)?;
-            let trials = compression.trials().clone();
-            compression
-                .trials()
-                .spawn(compare(trials, audit, target, again, said));
+            // What a provider declines says nothing about answers.
+            if answer.status().is_success() {
+                let trials = compression.trials().clone();
+                let compared = compare(trials.clone(), audit, target, again, said);
+                trials.spawn(compared);
+            }
             Ok(answer)
         })
     }
