@@ -6,6 +6,8 @@ use skinflint_protocol::JsonLimits;
 
 use super::*;
 
+mod laws;
+
 const TENANT: &str = "acme";
 
 /// Rows of a table, as Python prints them.
