@@ -46,6 +46,8 @@ pub struct Tenant {
     pub holdout: Share,
     /// What may be done to its requests to make them smaller.
     pub compress: Compress,
+    /// Whether providers' prompt caches are switched on where the client has not done so.
+    pub cache_hints: bool,
     /// What it may spend.
     pub budgets: Vec<Budget>,
 }
@@ -102,6 +104,14 @@ struct RawFile {
     budget: Vec<budget::Raw>,
     #[serde(default)]
     compress: compress::Raw,
+    #[serde(default)]
+    cache: RawCache,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCache {
+    hints: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,6 +138,8 @@ struct RawKey {
     hash: String,
 }
 
+/// Reading a prefix again costs a tenth; writing one that is not read again, a quarter more.
+const DEFAULT_CACHE_HINTS: bool = true;
 /// With more than half left alone there is little to save.
 const MAX_HOLDOUT: Share = Share::millionths(500_000);
 
@@ -144,6 +156,7 @@ impl Tenant {
             key_rate_limit: None,
             holdout: Share::NONE,
             compress: Compress::default(),
+            cache_hints: DEFAULT_CACHE_HINTS,
             budgets: Vec::new(),
         }
     }
@@ -181,6 +194,7 @@ impl Tenant {
             key_rate_limit: limit("key_rate_limit", raw.key_rate_limit)?,
             holdout: raw.holdout,
             compress,
+            cache_hints: DEFAULT_CACHE_HINTS,
             budgets,
         })
     }
@@ -236,7 +250,10 @@ impl PolicyFile {
         let budgets = budget::validate(raw.budget, &ids)?;
         let compress =
             Compress::validate(&raw.compress).map_err(|invalid| invalid.under("compress"))?;
-        let tenant = Tenant::validate(raw.tenant, compress, budgets).map_err(under)?;
+        let tenant = Tenant {
+            cache_hints: raw.cache.hints.unwrap_or(DEFAULT_CACHE_HINTS),
+            ..Tenant::validate(raw.tenant, compress, budgets).map_err(under)?
+        };
         Ok(Self {
             path: path.to_owned(),
             tenant: Arc::new(tenant),

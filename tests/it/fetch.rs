@@ -5,8 +5,7 @@ use skinflint_tests::{
     Answer, Exchange, FakeProvider, Gateway, RedisServer, Script, Thinking, ToolCall,
 };
 
-const TENANT: &str =
-    "[tenant]\nid = 'acme'\nkeyless = true\n[compress]\nmode = 'balanced'\nguard = false\n";
+const TENANT: &str = "[tenant]\nid = 'acme'\nkeyless = true\n[compress]\nmode = 'balanced'\nguard = false\n[cache]\nhints = false\n";
 
 async fn gateway(provider: &FakeProvider) -> Gateway {
     Gateway::builder(provider)

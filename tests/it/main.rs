@@ -20,6 +20,8 @@ mod bad_input;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod cache_hints;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod compress;

@@ -18,6 +18,8 @@ keyless = true
 [compress]
 mode = "balanced"
 guard = false
+[cache]
+hints = false
 """
 
 ROWS = json.dumps([{"seq": n, "level": "INFO", "msg": f"heartbeat from worker, load {n % 7}"} for n in range(400)])

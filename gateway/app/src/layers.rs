@@ -5,6 +5,7 @@ pub(crate) mod aside;
 pub(crate) mod attribute;
 pub(crate) mod authenticate;
 pub(crate) mod budget;
+pub(crate) mod cache_hints;
 pub(crate) mod catch_panic;
 pub(crate) mod compress;
 pub(crate) mod rate_limit;

@@ -132,6 +132,13 @@ pub(crate) enum Decision {
         #[serde(skip_serializing_if = "String::is_empty")]
         omitted: String,
     },
+    /// The provider is told what of the request will come again.
+    CacheHints {
+        /// Breakpoints that were put in.
+        marks: usize,
+        /// Whether the conversation was named to it.
+        key: bool,
+    },
     /// Old results of tools are not sent from now on.
     Elided {
         /// Which occasion, and its numbers.

@@ -21,6 +21,7 @@ use crate::{
         attribute::AttributeLayer,
         authenticate::AuthenticateLayer,
         budget::BudgetLayer,
+        cache_hints::CacheHintsLayer,
         catch_panic::CatchPanicLayer,
         compress::CompressLayer,
         rate_limit::RateLimitLayer,
@@ -82,6 +83,8 @@ where
             .layer(CompressLayer::new(parts.compression))
             // Around budgets: each time that the provider goes on is reserved and paid by itself.
             .layer(AsideLayer)
+            // After all that changes what is sent, and before budgets: what is written to a provider's cache costs more.
+            .layer(CacheHintsLayer::new(parts.map.clone()))
             // Innermost: nothing below it can be reached without a reservation.
             .layer(BudgetLayer::new(parts.accounting.clone(), parts.map))
             .service(parts.rungs),

@@ -3,6 +3,7 @@
 
 mod amendment;
 mod aside;
+mod breakpoint;
 mod conversation;
 #[cfg(test)]
 mod corpus;
@@ -22,6 +23,7 @@ pub use aside::{
     Aside, AsideAnswer, AsideCall, AsideError, AsideResult, AsideTool, Heard, NamedAnswer, Said,
     may_offer, named_answers, offer,
 };
+pub use breakpoint::mark_prefix;
 pub use conversation::{
     AnswerFormat, CallChoice, Conversation, ConversationError, Function, Penalties, Speaker,
     ToolCall, ToolResults, Turn, Unsupported,
