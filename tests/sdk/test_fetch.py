@@ -160,7 +160,7 @@ def test_an_agent_on_openais_sdk(agent_gateway):
                 break
             assert [call.function.name for call in message.tool_calls] == ["list_events"]
             messages += [{"role": "tool", "tool_call_id": call.id, "content": ROWS} for call in message.tool_calls]
-    assert message.content == "All is well." and answer.usage.completion_tokens == 5
+    assert message.role == "assistant" and message.content == "All is well." and answer.usage.completion_tokens == 5
     assert len(Model.requests) == 4
     last = Model.requests[-1]["messages"]
     assert [message["role"] for message in last] == ["user"] + ["assistant", "tool"] * 3

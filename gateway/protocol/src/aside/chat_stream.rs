@@ -70,7 +70,7 @@ impl Stream {
         let mut edits = EditList::new();
         chat::add_output(root, earlier, &mut edits);
         self.name(root, earlier, &mut edits);
-        let is_shown = self.hear(root, tool, round, &mut edits);
+        let is_shown = self.hear(root, tool, earlier, round, &mut edits);
         self.fill(tool, round);
         if !is_shown {
             return Bytes::new();
@@ -107,6 +107,7 @@ impl Stream {
         &mut self,
         root: Value<'_>,
         tool: &str,
+        earlier: &[Round],
         round: &mut Round,
         edits: &mut EditList,
     ) -> bool {
@@ -123,24 +124,31 @@ impl Stream {
             return true;
         };
         let text = delta.get("content").and_then(|text| text.as_str());
-        let text = text.unwrap_or_default();
-        self.said.push_str(&text);
-        let Some(calls) = delta.non_null("tool_calls") else {
-            return true;
-        };
-        let shown: Vec<_> = calls
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|call| self.call(call, tool))
-            .collect();
-        if shown.is_empty() {
-            edits.replace(calls.span(), "null");
-        } else {
-            edits.replace(calls.span(), format!("[{}]", shown.join(",")));
+        self.said.push_str(&text.unwrap_or_default());
+        let (mut is_changed, mut says_something) = (false, false);
+        let members = delta.as_object().into_iter().flatten();
+        let shown = members.filter_map(|(key, value)| {
+            let json = match &*key {
+                // Clients put the pieces of every text together, that of the role too.
+                "role" if !earlier.is_empty() => None,
+                "tool_calls" if !value.is_null() => {
+                    let calls = value.as_array().into_iter().flatten();
+                    let shown = calls.filter_map(|call| self.call(call, tool));
+                    let shown: Vec<_> = shown.collect();
+                    (!shown.is_empty()).then(|| format!("[{}]", shown.join(",")))
+                }
+                _ => Some(value.raw().to_owned()),
+            };
+            is_changed |= json.as_deref() != Some(value.raw());
+            let is_empty = value.is_null() || value.raw() == "\"\"";
+            says_something |= json.is_some() && !is_empty;
+            Some(format!("{}:{}", literal(&key), json?))
+        });
+        let shown: Vec<_> = shown.collect();
+        if is_changed {
+            edits.replace(delta.span(), format!("{{{}}}", shown.join(",")));
         }
-        let says_more = !text.is_empty() || delta.non_null("role").is_some();
-        !shown.is_empty() || says_more || finish.is_some()
+        !is_changed || says_something || finish.is_some()
     }
 
     /// Takes a piece of a call in; the piece as the client sees it.
