@@ -92,3 +92,37 @@ async fn nothing_is_left_out_where_that_changes_answers() {
     }
     gateway.finish().await;
 }
+
+#[tokio::test]
+async fn the_command_line_tells_where_trials_stand() {
+    let provider = FakeProvider::start().await;
+    provider.script_by(|_| Some(Script::text("All is well.")));
+    let gateway = gateway(&provider).await;
+    let told = gateway.cli(&["trials"]).await;
+    assert!(
+        told.stderr.contains("no call was asked both ways yet"),
+        "{}",
+        told.stderr
+    );
+    converse(&gateway, 0).await;
+    gateway.wait_metric(TRIALS, 1.0).await;
+    let told = poll(&gateway).await;
+    assert!(
+        told.contains("claude-sonnet-4-5/main")
+            && told.contains("omission")
+            && told.contains("shadow"),
+        "{told}"
+    );
+    gateway.finish().await;
+}
+
+/// The table, once it is written: some milliseconds after the comparison.
+async fn poll(gateway: &Gateway) -> String {
+    for _ in 0..100 {
+        let told = gateway.cli(&["trials"]).await;
+        if told.stdout.contains("omission") {
+            return told.stdout;
+        }
+    }
+    panic!("nothing is written");
+}

@@ -17,6 +17,7 @@ mod reprice;
 mod serve;
 mod table;
 mod tasks;
+mod trials;
 
 use std::{
     path::{Path, PathBuf},
@@ -71,6 +72,8 @@ enum Verb {
     /// Each answer of the model in a file is taken for a call with everything before it. Files are JSON or JSON lines: lists of messages, or objects
     /// with `messages`, `history` or `traj`, in the manner of OpenAI's chat completions or Anthropic's messages.
     Replay(replay::Arguments),
+    /// Tell which lossy techniques are served, and on what evidence
+    Trials(trials::Arguments),
     /// Hold the ledger against a provider's own export
     Reconcile(reconcile::Arguments),
 }
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Verb::Reprice(arguments) => reprice::run(&arguments),
         Verb::Jton(arguments) => jton::run(&arguments),
         Verb::Replay(arguments) => replay::run(&arguments),
+        Verb::Trials(arguments) => trials::run(&arguments),
         Verb::Reconcile(arguments) => reconcile::run(&arguments),
     };
     match done {
@@ -158,6 +162,7 @@ mod tests {
             "skinflint reprice --dry-run --since 24h",
             "skinflint reconcile usage.csv --upstream openai",
             "skinflint explain req_1 --json",
+            "skinflint trials --json",
             "skinflint model serve",
             "skinflint jton encode --profile union --count",
             "skinflint jton decode --strict",

@@ -17,7 +17,7 @@ use std::{
 use parking_lot::Mutex;
 use serde::Serialize;
 use skinflint_policies::Share;
-use skinflint_router::guard::{Guard, Guards, Judgement, Key, Policy, PolicyError, Verdict};
+use skinflint_router::guard::{Guard, Guards, Judgement, Key, Mode, Policy, PolicyError, Verdict};
 
 pub(crate) use self::{judge::Judge, listen::listen};
 use crate::{
@@ -71,11 +71,15 @@ pub(crate) struct Trial {
 /// Where a technique stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct TrialRow {
-    technique: String,
-    class: String,
-    tenant: String,
+    /// What is tried.
+    pub technique: String,
+    /// Model and class of calls.
+    pub class: String,
+    /// Whose calls.
+    pub tenant: String,
+    /// What was found.
     #[serde(flatten)]
-    verdict: Verdict,
+    pub verdict: Verdict,
 }
 
 /// In the folder of data.
@@ -220,12 +224,7 @@ impl Trials {
         guards
             .iter()
             .filter(|(key, _)| tenant.is_none_or(|tenant| key.tenant == tenant))
-            .map(|(key, guard)| TrialRow {
-                technique: key.technique.clone(),
-                class: key.class.clone(),
-                tenant: key.tenant.clone(),
-                verdict: guard.verdict(),
-            })
+            .map(|(key, guard)| TrialRow::of(key, guard))
             .collect()
     }
 
@@ -260,6 +259,36 @@ impl Trials {
             let _done = tokio::task::spawn_blocking(write).await;
         });
     }
+}
+
+// === impl TrialRow ===
+
+impl TrialRow {
+    fn of(key: &Key, guard: &Guard) -> Self {
+        Self {
+            technique: key.technique.clone(),
+            class: key.class.clone(),
+            tenant: key.tenant.clone(),
+            verdict: guard.verdict(),
+        }
+    }
+
+    /// Whether the technique is served.
+    pub(crate) const fn mode(&self) -> &'static str {
+        match self.verdict.mode {
+            Mode::Shadow => "shadow",
+            Mode::Serving => "serving",
+        }
+    }
+}
+
+/// What a gateway that keeps its data in this folder has found.
+pub(crate) fn kept(folder: &Path) -> io::Result<Vec<TrialRow>> {
+    let guards = read(&folder.join(FILE))?;
+    Ok(guards
+        .iter()
+        .map(|(key, guard)| TrialRow::of(key, guard))
+        .collect())
 }
 
 fn read(file: &Path) -> io::Result<Guards> {

@@ -40,6 +40,8 @@ async fn what_leaves_something_out_is_served_once_it_is_shown_to_be_harmless() {
         serde_json::to_value(again.rows(Some("acme"))).unwrap()[0]["mode"],
         "serving"
     );
+    let kept = kept(folder.path()).unwrap();
+    assert_eq!((kept.len(), kept[0].mode()), (1, "serving"));
     for _ in 0..30 {
         again.found(Technique::Omission, &own, true, Judge::Calls);
     }
