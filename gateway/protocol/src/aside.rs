@@ -12,6 +12,7 @@
 mod answer;
 mod chat;
 mod chat_stream;
+mod frame;
 mod messages;
 mod messages_stream;
 mod name;

@@ -191,15 +191,10 @@ impl AsideAnswer {
 
     /// What is left where a stream ends: the last bytes for the client, or calls to be answered.
     pub fn end(&mut self) -> Heard {
-        let Self {
-            stream,
-            round,
-            earlier,
-            ..
-        } = self;
+        let Self { stream, round, .. } = self;
         let rest = match stream {
-            Stream::Chat(stream) => stream.end(earlier, round),
-            Stream::Messages(stream) => stream.end(earlier, round),
+            Stream::Chat(stream) => stream.end(round),
+            Stream::Messages(stream) => stream.end(round),
         };
         match rest {
             Some(rest) => Heard::Done(rest),

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::AsideCall;
 use super::answer::{LIMITS, Part, Round, What};
 use super::chat::{self, choice};
-use super::messages_stream::edited;
+use super::frame::edited;
 use crate::edit::EditList;
 use crate::json::{Document, Value, literal, with_members};
 use crate::sse::Frame;
@@ -80,7 +80,7 @@ impl Stream {
     }
 
     /// At the end of a round: what was held back, or nothing if the answer goes on.
-    pub(super) fn end(&mut self, _: &[Round], round: &Round) -> Option<Bytes> {
+    pub(super) fn end(&mut self, round: &Round) -> Option<Bytes> {
         if !(self.holds && round.must_go_on()) {
             self.has_ended = true;
             return Some(self.release());

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use bytes::{Bytes, BytesMut};
 
 use super::answer::{LIMITS, Round, What};
+use super::frame::edited;
 use super::messages;
 use crate::edit::EditList;
 use crate::json::{Document, Value, literal, with_members};
-use crate::sse::{Event, Frame, encode_event};
+use crate::sse::{Event, Frame};
 
 /// Where a stream stands.
 #[derive(Debug, Default)]
@@ -99,7 +100,7 @@ impl Stream {
     }
 
     /// At the end of a round: what was held back, or nothing if the answer goes on.
-    pub(super) fn end(&mut self, _: &[Round], round: &Round) -> Option<Bytes> {
+    pub(super) fn end(&mut self, round: &Round) -> Option<Bytes> {
         if self.holds && round.must_go_on() {
             self.held.clear();
             self.holds = false;
@@ -232,20 +233,4 @@ fn at_index(frame: &Frame, event: &Event, root: Value<'_>, shown: Option<u64>) -
         edits.replace(own.span(), shown.to_string());
     }
     edited(frame, event, &edits)
-}
-
-/// The frame with its data edited; as it came where nothing is to be changed.
-pub(super) fn edited(frame: &Frame, event: &Event, edits: &EditList) -> Bytes {
-    if edits.is_empty() {
-        return frame.raw.clone();
-    }
-    let name = event
-        .name
-        .as_deref()
-        .and_then(|name| std::str::from_utf8(name).ok());
-    let data = edits.apply(&event.data);
-    match data.as_deref().map(std::str::from_utf8) {
-        Ok(Ok(data)) => encode_event(name, data),
-        _ => frame.raw.clone(),
-    }
 }
