@@ -20,7 +20,7 @@ const FILES: [&str; 8] = [
     "file", "files", "content", "contents", "source", "code", "lines", "document",
 ];
 /// Words of the name of a tool that runs commands.
-const SHELLS: [&str; 9] = [
+pub(crate) const SHELLS: [&str; 9] = [
     "bash", "shell", "sh", "exec", "execute", "run", "command", "terminal", "cmd",
 ];
 /// Commands that print files, or differences of files, as they are.
@@ -53,7 +53,7 @@ impl Origin {
 }
 
 /// The words of a name, in lower case.
-fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut goes_on = false;
     let mut was_lower = false;

@@ -127,6 +127,8 @@ async fn words_are_left_out_of_new_results_where_the_policy_says_so() {
         "{}",
         sent[1]
     );
-    assert!(sent[1].matches("committee").count() < 7 || sent[1].matches("the").count() < 60);
+    // A third of the words at the least, whatever the protected ones are.
+    let words = |text: &str| text.matches(' ').count();
+    assert!(words(&sent[1]) * 3 < words(&prose()) * 2, "{}", sent[1]);
     gateway.finish().await;
 }

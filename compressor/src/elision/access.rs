@@ -3,6 +3,7 @@
 use skinflint_protocol::json::{Document, JsonLimits, Value};
 
 use super::shell;
+use crate::origin::{SHELLS, words};
 
 /// What a call does to files, as far as its name and arguments tell for sure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +48,6 @@ const READS: [&str; 4] = ["read", "view", "open", "cat"];
 /// Words that do so beside `contents` or `file`.
 const GETS: [&str; 4] = ["get", "fetch", "load", "show"];
 const FILES: [&str; 4] = ["file", "contents", "content", "blob"];
-/// Words of the name of a tool that runs commands.
-const SHELLS: [&str; 9] = [
-    "bash", "shell", "sh", "exec", "execute", "run", "command", "terminal", "cmd",
-];
 /// Arguments that are the path of a file.
 const PATHS: [&str; 11] = [
     "path",
@@ -153,24 +150,6 @@ pub(super) fn normal(path: &str) -> String {
         normal.push_str(part);
     }
     normal
-}
-
-/// The words of a name in lower case: it is split at everything but letters and digits, and where capitals begin.
-fn words(name: &str) -> Vec<String> {
-    let mut spaced = String::new();
-    let mut was_lower = false;
-    for letter in name.chars() {
-        if letter.is_uppercase() && was_lower {
-            spaced.push(' ');
-        }
-        was_lower = letter.is_lowercase();
-        spaced.extend(letter.to_lowercase());
-    }
-    spaced
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 fn text_of(object: Value<'_>, key: &str) -> Option<String> {

@@ -41,18 +41,18 @@ pub fn mark_prefix(
     // Where the last block cannot be marked, the one before it is as good as it gets.
     let ends = (0..=last)
         .rev()
-        .filter(|at| results.place(content[*at]).is_some());
+        .filter(|at| results.place(content[*at], body).is_some());
     let mut places: Vec<usize> = ends.take(1).collect();
     for at in rolling {
         if places.len() > ROLLING {
             break;
         }
-        if !places.contains(&at) && results.place(content[at]).is_some() {
+        if !places.contains(&at) && results.place(content[at], body).is_some() {
             places.push(at);
         }
     }
     for at in places {
-        if let Some(place) = results.place(content[at]) {
+        if let Some(place) = results.place(content[at], body) {
             place.mark(body, edits)?;
             marks += 1;
         }
@@ -65,8 +65,13 @@ fn mark_stable(view: &RequestView, body: &[u8], edits: &mut EditList) -> Result<
     let system = view
         .blocks
         .iter()
-        .rfind(|block| block.source == Source::System);
-    match (system, view.tools.last()) {
+        .rfind(|block| block.source == Source::System && says_something(block, body));
+    // A tool that is loaded later takes no mark.
+    let tool = view.tools.iter().rfind(|tool| {
+        let definition = body.get(tool.span.clone()).unwrap_or_default();
+        memchr::memmem::find(definition, b"defer_loading").is_none()
+    });
+    match (system, tool) {
         (Some(block), _) if block.part.is_some() => {
             edits.insert_member(body, &block.span, KEY, MARK)?;
         }
@@ -75,6 +80,16 @@ fn mark_stable(view: &RequestView, body: &[u8], edits: &mut EditList) -> Result<
         (None, None) => return Ok(false),
     }
     Ok(true)
+}
+
+/// Whether a block has a text with something in it: the provider refuses a mark on an empty one, and an empty part.
+fn says_something(block: &Block, body: &[u8]) -> bool {
+    let literal = block.text.as_ref().and_then(|span| body.get(span.clone()));
+    let document = literal.map(|literal| Document::parse(literal, JsonLimits::default()));
+    document.and_then(Result::ok).is_some_and(|document| {
+        let text = document.root().as_str();
+        text.is_some_and(|text| !text.trim().is_empty())
+    })
 }
 
 /// Where a mark goes.
@@ -136,7 +151,7 @@ impl Results {
 
     /// Where the mark of a block goes; none where the provider takes none, such as on reasoning, or there is nothing
     /// to mark.
-    fn place(&self, block: &Block) -> Option<Place> {
+    fn place(&self, block: &Block, body: &[u8]) -> Option<Place> {
         if let Some(part) = block.part {
             let whole = self
                 .spans
@@ -146,7 +161,7 @@ impl Results {
                 return Some(Place::Object(span.clone()));
             }
         }
-        let has_text = block.text.as_ref().is_some_and(|text| text.len() > 2);
+        let has_text = says_something(block, body);
         match (block.kind, block.part) {
             (BlockKind::Text, None) if has_text => Some(Place::Text(block.span.clone())),
             (BlockKind::Text, Some(_)) if has_text => Some(Place::Object(block.span.clone())),
@@ -232,6 +247,21 @@ mod tests {
         let body = Bytes::from(own.to_string());
         let view = RequestView::parse(Endpoint::Messages, &body, JsonLimits::default()).unwrap();
         assert_eq!(mark_prefix(&view, &body, &mut EditList::new()).unwrap(), 0);
+    }
+
+    #[test]
+    fn nothing_empty_is_marked() {
+        let tool = |name: &str, later: bool| json!({ "name": name, "input_schema": {}, "defer_loading": later });
+        let (marks, marked) = marked(
+            &json!({ "model": "m", "max_tokens": 9, "system": "", "tools": [{ "name": "a", "input_schema": {} }, tool("b", true)], "messages": [
+            { "role": "user", "content": "Go" },
+            { "role": "assistant", "content": [{ "type": "text", "text": " \n" }] },
+        ] }),
+        );
+        assert_eq!((marks, &marked["system"]), (2, &json!("")));
+        assert!(marked["tools"][0].get(KEY).is_some() && marked["tools"][1].get(KEY).is_none());
+        assert!(marked["messages"][0]["content"][0].get(KEY).is_some());
+        assert!(marked["messages"][1]["content"][0].get(KEY).is_none());
     }
 
     #[test]

@@ -126,15 +126,7 @@ async fn replay(
         let view = RequestView::parse(trajectory.endpoint, &body, JsonLimits::default())
             .map_err(|error| format!("{}: {error}", trajectory.name))?;
         let view = Arc::new(view);
-        let terms = Terms {
-            mode,
-            tenant: "replay",
-            task: &trajectory.name,
-            trial: None,
-            prose: None,
-            window: None,
-            compacted: false,
-        };
+        let terms = terms(mode, trajectory);
         let done = compression.compress(terms, &view, &body).await;
         let (sent_view, sent) = done.request(&view, &body)?;
         let as_it_came = Blocks::of(&view, &body, memory);
@@ -163,6 +155,19 @@ async fn replay(
     Ok(row)
 }
 
+/// Nothing is tried, and nothing is waited for.
+fn terms(mode: CompressMode, trajectory: &Trajectory) -> Terms<'_> {
+    Terms {
+        mode,
+        tenant: "replay",
+        task: &trajectory.name,
+        trial: None,
+        prose: None,
+        window: None,
+        compacted: false,
+    }
+}
+
 /// Puts the last call of a conversation together again and again.
 async fn again(
     compression: &Compression,
@@ -174,15 +179,7 @@ async fn again(
     };
     let view = RequestView::parse(trajectory.endpoint, &body, JsonLimits::default())?;
     let view = Arc::new(view);
-    let terms = Terms {
-        mode,
-        tenant: "replay",
-        task: &trajectory.name,
-        trial: None,
-        prose: None,
-        window: None,
-        compacted: false,
-    };
+    let terms = terms(mode, trajectory);
     let mut times = Vec::with_capacity(TIMES);
     for _ in 0..TIMES {
         let began = Instant::now();

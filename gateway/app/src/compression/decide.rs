@@ -192,8 +192,12 @@ impl Work {
     /// Whether what is saved up to here is worth a shorter prefix.
     fn is_worth_it(&mut self, made: &Compressed) -> bool {
         let saved = made.tokens_before.saturating_sub(made.tokens_after);
-        self.spared = self.spared.saturating_add(saved as u64);
-        self.spared >= least_saved(self.view.endpoint)
+        let spared = self.spared.saturating_add(saved as u64);
+        let is_worth_it = spared >= least_saved(self.view.endpoint);
+        if is_worth_it {
+            self.spared = spared;
+        }
+        is_worth_it
     }
 
     /// What the model knows from here on, whichever of the two it is sent.

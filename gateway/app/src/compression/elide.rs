@@ -49,8 +49,9 @@ const TURNS_BETWEEN: usize = 10;
 /// How long a prefix is kept after its last use: what the provider promises, and a minute.
 const SHORT_TERM: Duration = Duration::from_mins(6);
 const LONG_TERM: Duration = Duration::from_mins(61);
-/// No text has more tokens than a third of its bytes, by far; what fits by that count is not counted.
-const LEAST_BYTES_PER_TOKEN: u64 = 3;
+/// Hardly any request has more tokens than half its bytes, long numbers included; what fits by that count is not counted,
+/// which would hold long calls up.
+const LEAST_BYTES_PER_TOKEN: u64 = 2;
 /// What a token has on average, by which old results are compared.
 const BYTES_PER_TOKEN: usize = 4;
 
@@ -167,7 +168,7 @@ impl Compression {
         if last.is_some_and(|last| last.elapsed() > kept_for) {
             return Some(Occasion::ColdCache);
         }
-        let turns = turns(view);
+        let turns = turns(view).last().copied().unwrap_or(0);
         let rates = match view.endpoint {
             Endpoint::Messages if is_long => CacheRates::ANTHROPIC_1_HOUR,
             Endpoint::Messages => CacheRates::ANTHROPIC_5_MINUTES,
@@ -213,14 +214,7 @@ fn planned(
         view, body, known, ..
     } = past;
     let calls = ToolResults::of_view(view, body);
-    let mut turns_before = Vec::with_capacity(view.blocks.len());
-    let (mut turns, mut last) = (0, None);
-    for block in &view.blocks {
-        if block.role == Role::Assistant && last != Some(block.message) {
-            (turns, last) = (turns + 1, Some(block.message));
-        }
-        turns_before.push(turns);
-    }
+    let turns = turns(view);
     let sent: Vec<_> = known
         .iter()
         .filter_map(|record| match record {
@@ -245,9 +239,9 @@ fn planned(
                 text,
                 tokens: tokens(text) as u64,
                 behind: (body.len().saturating_sub(result.literal.end) / BYTES_PER_TOKEN) as u64,
-                turn: turns_before
+                turn: turns
                     .get(result.block)
-                    .map_or(0, |turns: &usize| turns.saturating_sub(1)),
+                    .map_or(0, |turns| turns.saturating_sub(1)),
                 call: call.map(|call| (call.name.as_str(), call.arguments.as_str())),
                 failed: block.is_some_and(|block| has_failed(block, body)),
                 elided: elided.contains_key(&index) || is_referred_to(index),
@@ -255,7 +249,8 @@ fn planned(
             }
         })
         .collect();
-    plan(&old, turns, occasion, &Options::default(), &tokens)
+    let so_far = turns.last().copied().unwrap_or(0);
+    plan(&old, so_far, occasion, &Options::default(), &tokens)
 }
 
 /// About how many, which is enough to compare results by.
@@ -263,14 +258,18 @@ fn tokens(text: &str) -> usize {
     text.len().div_ceil(BYTES_PER_TOKEN)
 }
 
-fn turns(view: &RequestView) -> usize {
-    let answers = view
-        .blocks
-        .iter()
-        .filter(|block| block.role == Role::Assistant);
-    let mut messages: Vec<_> = answers.map(|block| block.message).collect();
-    messages.dedup();
-    messages.len()
+/// How many answers of the model there are up to each block, with its own.
+fn turns(view: &RequestView) -> Vec<usize> {
+    let (mut turns, mut last) = (0, None);
+    let blocks = view.blocks.iter();
+    blocks
+        .map(|block| {
+            if block.role == Role::Assistant && last != Some(block.message) {
+                (turns, last) = (turns + 1, Some(block.message));
+            }
+            turns
+        })
+        .collect()
 }
 
 /// Whether the request says that the call failed.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::AsideCall;
 use super::answer::{LIMITS, Part, Round, What};
 use super::chat::{self, choice};
-use super::frame::edited;
+use super::frame::{Held, edited};
 use crate::edit::EditList;
 use crate::json::{Document, Value, literal, with_members};
 use crate::sse::Frame;
@@ -21,10 +21,7 @@ pub(super) struct Stream {
     said: String,
     calls: Vec<Call>,
     places: HashMap<u64, usize>,
-    /// The end of the round, until it is known to be the answer's.
-    held: BytesMut,
-    holds: bool,
-    has_ended: bool,
+    held: Held,
 }
 
 /// A call as far as it has come.
@@ -47,24 +44,21 @@ impl Stream {
         round: &mut Round,
     ) -> Bytes {
         let Some(event) = &frame.event else {
-            return self.let_through(frame.raw);
+            return self.held.let_through(frame.raw);
         };
         if event.data.trim_ascii() == b"[DONE]" {
-            self.held.extend_from_slice(&frame.raw);
             self.fill(tool, round);
             if round.must_go_on() {
                 return Bytes::new();
             }
-            self.has_ended = true;
-            return self.release();
+            return self.held.end(&frame.raw);
         }
         let Ok(document) = Document::parse(&event.data, LIMITS) else {
-            return self.let_through(frame.raw);
+            return self.held.let_through(frame.raw);
         };
         let root = document.root();
         if root.non_null("error").is_some() {
-            self.held.extend_from_slice(&frame.raw);
-            return self.release();
+            return self.held.release(&frame.raw);
         }
         round.output_tokens = round.output_tokens.max(chat::output_tokens(root));
         let mut edits = EditList::new();
@@ -76,14 +70,13 @@ impl Stream {
             return Bytes::new();
         }
         let told = edited(&frame, event, &edits);
-        self.let_through(told)
+        self.held.let_through(told)
     }
 
     /// At the end of a round: what was held back, or nothing if the answer goes on.
     pub(super) fn end(&mut self, round: &Round) -> Option<Bytes> {
-        if !(self.holds && round.must_go_on()) {
-            self.has_ended = true;
-            return Some(self.release());
+        if !(self.held.holds() && round.must_go_on()) {
+            return Some(self.held.end(&[]));
         }
         *self = Self {
             id: self.id.take(),
@@ -118,7 +111,7 @@ impl Stream {
         let finish = choice.non_null("finish_reason");
         if let Some(finish) = finish {
             round.calls_tools |= finish.as_str().as_deref() == Some("tool_calls");
-            self.holds = true;
+            self.held.hold();
         }
         let Some(delta) = choice.non_null("delta") else {
             return true;
@@ -185,7 +178,7 @@ impl Stream {
 
     /// Enters what has been heard into the round.
     fn fill(&self, tool: &str, round: &mut Round) {
-        if !self.holds {
+        if !self.held.holds() {
             return;
         }
         round.parts = chat::said(&self.said).into_iter().collect();
@@ -195,20 +188,7 @@ impl Stream {
     }
 
     pub(super) const fn has_ended(&self) -> bool {
-        self.has_ended
-    }
-
-    fn let_through(&mut self, bytes: Bytes) -> Bytes {
-        if !self.holds {
-            return bytes;
-        }
-        self.held.extend_from_slice(&bytes);
-        Bytes::new()
-    }
-
-    fn release(&mut self) -> Bytes {
-        self.holds = false;
-        std::mem::take(&mut self.held).freeze()
+        self.held.has_ended()
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::answer::{LIMITS, Round, What};
-use super::frame::edited;
+use super::frame::{Held, edited};
 use super::messages;
 use crate::edit::EditList;
 use crate::json::{Document, Value, literal, with_members};
@@ -18,10 +18,7 @@ pub(super) struct Stream {
     shown: u64,
     /// The round's open blocks, by the provider's index.
     open: HashMap<u64, Open>,
-    /// The end of the round, until it is known to be the answer's.
-    held: BytesMut,
-    holds: bool,
-    has_ended: bool,
+    held: Held,
 }
 
 /// A block that is not whole.
@@ -49,10 +46,10 @@ impl Stream {
         round: &mut Round,
     ) -> Bytes {
         let Some(event) = &frame.event else {
-            return self.let_through(frame.raw);
+            return self.held.let_through(frame.raw);
         };
         let Ok(document) = Document::parse(&event.data, LIMITS) else {
-            return self.let_through(frame.raw);
+            return self.held.let_through(frame.raw);
         };
         let root = document.root();
         let kind = root.get("type").and_then(|kind| kind.as_str());
@@ -76,56 +73,38 @@ impl Stream {
                 let stop = stop.and_then(|stop| stop.as_str());
                 round.calls_tools |= stop.as_deref() == Some("tool_use");
                 round.output_tokens = round.output_tokens.max(messages::output_tokens(root));
-                self.holds = true;
+                self.held.hold();
                 let mut edits = EditList::new();
                 messages::add_output(root, earlier, &mut edits);
                 let told = edited(&frame, event, &edits);
-                self.let_through(told)
+                self.held.let_through(told)
             }
             Some("message_stop") => {
-                self.held.extend_from_slice(&frame.raw);
                 if round.must_go_on() {
                     Bytes::new()
                 } else {
-                    self.has_ended = true;
-                    self.release()
+                    self.held.end(&frame.raw)
                 }
             }
-            Some("error") => {
-                self.held.extend_from_slice(&frame.raw);
-                self.release()
-            }
-            _ => self.let_through(frame.raw),
+            Some("error") => self.held.release(&frame.raw),
+            _ => self.held.let_through(frame.raw),
         }
     }
 
     /// At the end of a round: what was held back, or nothing if the answer goes on.
     pub(super) fn end(&mut self, round: &Round) -> Option<Bytes> {
-        if self.holds && round.must_go_on() {
-            self.held.clear();
-            self.holds = false;
-            self.open.clear();
+        if self.held.holds() && round.must_go_on() {
+            *self = Self {
+                shown: self.shown,
+                ..Self::default()
+            };
             return None;
         }
-        self.has_ended = true;
-        Some(self.release())
+        Some(self.held.end(&[]))
     }
 
     pub(super) const fn has_ended(&self) -> bool {
-        self.has_ended
-    }
-
-    fn let_through(&mut self, bytes: Bytes) -> Bytes {
-        if !self.holds {
-            return bytes;
-        }
-        self.held.extend_from_slice(&bytes);
-        Bytes::new()
-    }
-
-    fn release(&mut self) -> Bytes {
-        self.holds = false;
-        std::mem::take(&mut self.held).freeze()
+        self.held.has_ended()
     }
 
     fn begin(&mut self, root: Value<'_>, tool: &str, round: &mut Round) -> Option<u64> {
