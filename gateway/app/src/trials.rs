@@ -34,8 +34,9 @@ pub(crate) struct Trials {
 #[derive(Debug)]
 struct Inner {
     guards: Mutex<Guards>,
-    /// Where it is kept; in memory alone without one.
-    file: Option<PathBuf>,
+    /// Where it is kept; in memory alone without one. Locked while it is written, so that a later state is not overwritten
+    /// by an earlier one, and calls that only ask do not wait for a disk.
+    file: Option<Mutex<PathBuf>>,
     metrics: Metrics,
     tasks: Drain,
 }
@@ -160,7 +161,7 @@ impl Trials {
         Self {
             inner: Arc::new(Inner {
                 guards: Mutex::new(guards),
-                file,
+                file: file.map(Mutex::new),
                 metrics,
                 tasks,
             }),
@@ -241,16 +242,16 @@ impl Trials {
         let inner = self.inner.clone();
         let write = move || {
             let Some(file) = &inner.file else { return };
-            // Under the lock, so that a later state is not overwritten by an earlier one.
-            let guards = inner.guards.lock();
-            let rows: Vec<(&Key, &Guard)> = guards.iter().collect();
-            let written = serde_json::to_vec(&rows)
-                .map_err(io::Error::other)
-                .and_then(|json| {
-                    let new = file.with_extension("new");
-                    fs::write(&new, json)?;
-                    fs::rename(new, file)
-                });
+            let file = file.lock();
+            let json = {
+                let guards = inner.guards.lock();
+                serde_json::to_vec(&guards.iter().collect::<Vec<_>>())
+            };
+            let written = json.map_err(io::Error::other).and_then(|json| {
+                let new = file.with_extension("new");
+                fs::write(&new, json)?;
+                fs::rename(new, &*file)
+            });
             if let Err(error) = written {
                 tracing::warn!(%error, file = %file.display(), "what was found about compression cannot be kept");
             }

@@ -1,5 +1,7 @@
 //! `POST /v1/compress`: prose made shorter, with the parameters and the result that users of `LLMLingua` know.
 
+use std::str::FromStr;
+
 use http::{HeaderValue, Response, header};
 use serde::{Deserialize, Serialize};
 use skinflint_compressor::lingua::{LinguaOptions, OptionError};
@@ -159,23 +161,6 @@ fn input_usd_per_million(call: &Call, model: &str) -> Option<f64> {
 /// What is not asked is as `LLMLingua` has it.
 fn options(asked: &Asked) -> Result<LinguaOptions, OptionError> {
     let default = LinguaOptions::default();
-    let parsed = |text: &Option<String>| text.as_deref().map(str::to_owned);
-    let context_budget = match parsed(&asked.context_budget) {
-        Some(text) => text.parse()?,
-        None => default.context_budget,
-    };
-    let reorder_context = match parsed(&asked.reorder_context) {
-        Some(text) => text.parse()?,
-        None => default.reorder_context,
-    };
-    let rank_method = match parsed(&asked.rank_method) {
-        Some(text) => text.parse()?,
-        None => default.rank_method,
-    };
-    let condition_in_question = match parsed(&asked.condition_in_question) {
-        Some(text) => text.parse()?,
-        None => default.condition_in_question,
-    };
     LinguaOptions {
         rate: asked.rate.unwrap_or(default.rate),
         target_token: asked.target_token,
@@ -197,14 +182,17 @@ fn options(asked: &Asked) -> Result<LinguaOptions, OptionError> {
         target_context: asked.target_context,
         context_level_rate: asked.context_level_rate,
         force_context_ids: asked.force_context_ids.clone().unwrap_or_default(),
-        condition_in_question,
+        condition_in_question: parsed(
+            asked.condition_in_question.as_deref(),
+            default.condition_in_question,
+        )?,
         condition_compare: asked.condition_compare.unwrap_or(default.condition_compare),
-        reorder_context,
+        reorder_context: parsed(asked.reorder_context.as_deref(), default.reorder_context)?,
         dynamic_context_compression_ratio: asked
             .dynamic_context_compression_ratio
             .unwrap_or(default.dynamic_context_compression_ratio),
-        context_budget,
-        rank_method,
+        context_budget: parsed(asked.context_budget.as_deref(), default.context_budget)?,
+        rank_method: parsed(asked.rank_method.as_deref(), default.rank_method)?,
         iterative_size: asked.iterative_size.unwrap_or(default.iterative_size),
         keep_first_sentence: asked
             .keep_first_sentence
@@ -219,4 +207,9 @@ fn options(asked: &Asked) -> Result<LinguaOptions, OptionError> {
         keep_protected: asked.keep_protected.unwrap_or(default.keep_protected),
     }
     .validated()
+}
+
+/// An option that is written as a text.
+fn parsed<T: FromStr<Err = OptionError>>(text: Option<&str>, default: T) -> Result<T, OptionError> {
+    text.map_or(Ok(default), str::parse)
 }
